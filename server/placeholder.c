@@ -1,0 +1,1 @@
+void server_placeholder(void); void server_placeholder(void){}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: ISC
+// The messages of the three channels, and every limit a peer is held to. docs/protocol.md is the
+// specification; numbers are little-endian or varint, strings are a varint length and UTF-8.
+#pragma once
+
+#define PROTO_VERSION 1
+#define PROTO_MAGIC "mirrord" // first bytes of a HELLO, of any version
+
+// ---- view: edge <-> mirror, on NAME.view -------------------------------------------------------
+enum view_msg {
+	// edge to mirror. There is no message that carries input.
+	VIEW_HELLO = 0x01,  // magic[7], version, role, rows, cols, name, from, via, key
+	VIEW_STATUS = 0x02, // rows, cols, rtt_us, lag_us, bytes sent, frames sent: for `mirrord who`
+	VIEW_KEY = 0x03,    // asks for a key frame
+	VIEW_WHO = 0x04,    // asks who is here (host's uid only)
+	VIEW_DUMP = 0x05,   // asks for the canonical dump (host's uid only)
+	// mirror to edge
+	VIEW_WELCOME = 0x41, // version, session name, host's login name, start (unix seconds)
+	VIEW_FRAME = 0x42,   // flags (1: key), frame
+	VIEW_MODES = 0x43,   // input modes and partial length (role host only)
+	VIEW_WHO_IS = 0x44,  // count, then a record for each viewer
+	VIEW_DUMP_IS = 0x45, // the dump
+	VIEW_BYE = 0x46,     // exit status for the viewer (sysexits or 0), one sentence
+};
+enum view_role {
+	VIEW_ROLE_VIEW = 0,  // gets frames until it leaves
+	VIEW_ROLE_QUERY = 1, // asks and gets answers; not a viewer in `who`
+	VIEW_ROLE_HOST = 2,  // a front about to attach: one key frame and the input modes (host's uid)
+};
+
+// ---- keeper <-> mirror, on an inherited socket pair --------------------------------------------
+enum keeper_msg {
+	// keeper to mirror
+	KEEPER_RESTORE = 0x01, // a dump, of the stream at `offset`: varint offset, dump
+	KEEPER_BYTES = 0x02,   // PTY output
+	KEEPER_RESIZE = 0x03,  // varint rows, cols
+	KEEPER_DUMP = 0x04,    // asks for a dump
+	KEEPER_ENDED = 0x05,   // the child's exit status: say goodbye to viewers, then exit
+	// mirror to keeper; `offset` counts the PTY bytes since the session began
+	MIRROR_READY = 0x41, // sandboxed and listening
+	MIRROR_ACK = 0x42,   // varint offset: all bytes up to here are in the model
+	MIRROR_DUMP = 0x43,  // varint offset, dump
+	MIRROR_REPLY = 0x44, // varint offset, kind, a, b: an answer the keeper may format
+	MIRROR_VIEWERS = 0x45, // varint count, for `mirrord list`
+};
+
+// ---- control: front and commands <-> keeper, on NAME.control, for the host's uid ---------------
+enum control_msg {
+	// to the keeper. The first message is always CONTROL_HELLO.
+	CONTROL_HELLO = 0x01,  // magic[7], version
+	CONTROL_INFO = 0x02,   // asks for CONTROL_INFO_IS
+	CONTROL_STOP = 0x03,   // ends the session (SIGHUP to the child, SIGKILL after a grace time)
+	CONTROL_ATTACH = 0x04, // flags, rows, cols + SCM_RIGHTS: the terminal; termios follows in payload
+	// the channel of an attached front
+	CONTROL_READY = 0x05,  // painted: let the bytes flow
+	CONTROL_INPUT = 0x06,  // what the host typed
+	CONTROL_RESIZE = 0x07, // varint rows, cols
+	CONTROL_DETACH = 0x08, // leave the session running
+	// from the keeper
+	CONTROL_OK = 0x41,
+	CONTROL_ERROR = 0x42,   // exit status, one sentence
+	CONTROL_INFO_IS = 0x43, // name, keeper pid, child pid, start, rows, cols, attached, viewers, command
+	CONTROL_PAUSED = 0x44,  // to an attaching front: the stream stands still; paint, then CONTROL_READY
+	CONTROL_OUTPUT = 0x45,  // PTY output
+	CONTROL_EXIT = 0x46,    // exit status of the child (128+n for a signal)
+	CONTROL_TAKEN = 0x47,   // another front took over
+};
+
+// ---- limits ------------------------------------------------------------------------------------
+#define LIMIT_NAME 64             // bytes of a session's or person's name
+#define LIMIT_TEXT 256            // bytes of any other string from a peer
+#define LIMIT_VIEWERS 1024        // connections a mirror serves at once
+#define LIMIT_HELLO_BYTES 2048    // a HELLO is not larger
+#define LIMIT_HELLO_MS 5000       // from connection to a whole HELLO
+#define LIMIT_RING_BYTES (8u << 20) // PTY bytes the keeper keeps since the last dump
+#define LIMIT_DUMP_BYTES (48u << 20) // a dump the keeper keeps
+#define LIMIT_MIRROR_STALL_MS 2000 // no progress with bytes outstanding: the mirror is replaced
+#define LIMIT_MIRROR_AGAIN_MS 5000 // a second death within this, on the same bytes: skip them
+#define LIMIT_FRONT_BYTES (256u << 10) // output queued for a slow host's terminal; then the PTY waits

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: ISC
+// A row of cells: mutable while one owner holds it, then published: hashed, shared, immutable.
+#pragma once
+
+#include "vt/cell.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct row {
+	uint64_t hash;       // of the look of the row; 0 until row_publish()
+	uint32_t refs;
+	uint16_t cols;
+	uint16_t marks_len;  // entries used in `marks`
+	uint16_t marks_cap;
+	bool wrapped;        // the text runs on into the next row (autowrap, not a line feed)
+	struct marks *marks; // owned, or NULL
+	struct cell cells[];
+};
+
+// A row of blanks with background `bg`; one reference, unpublished.
+struct row *row_new(uint16_t cols, uint32_t bg);
+struct row *row_ref(struct row *row);
+void row_unref(struct row *row);
+// A private unpublished copy, cut or padded with default blanks to `cols`. A wide glyph cut in two
+// becomes a blank.
+struct row *row_copy(const struct row *row, uint16_t cols);
+// A row that may be written: `row` itself if nobody else holds it (then its hash is dropped), else
+// a copy, and the reference to `row` is given up.
+struct row *row_own(struct row *row);
+// Computes the hash. After this the row must not be written unless through row_own().
+void row_publish(struct row *row);
+
+void row_blank(struct row *row, size_t from, size_t to, uint32_t bg);
+// Puts a glyph of `width` 1 or 2 at `col`, blanking what it cuts in two. The caller has checked
+// that it fits.
+void row_put(struct row *row, size_t col, uint32_t cp, uint8_t width, const struct style *style);
+// Adds a combining code point to the cell at `col`; past CELL_MARKS_MAX it is dropped.
+void row_add_mark(struct row *row, size_t col, uint32_t cp);
+// The marks of a cell and their count (0..CELL_MARKS_MAX).
+const uint32_t *row_marks(const struct row *row, const struct cell *cell, size_t *count);
+void row_set_marks(struct row *row, size_t col, const uint32_t *cp, size_t count);
+// Same code points, width and look, in one cell (of rows `a` and `b`); same in the whole row.
+bool row_cell_equal(const struct row *a, size_t a_col, const struct row *b, size_t b_col);
+bool row_equal(const struct row *a, const struct row *b);
+// Columns up to the last one that is not a default blank.
+size_t row_used(const struct row *row);
+// A default blank: a space with no style.
+bool cell_is_blank(const struct cell *cell);
