@@ -13,7 +13,7 @@
 
 struct msg {
 	uint8_t type;
-	const uint8_t *data; // borrowed from the reader's buffer, until the next call
+	const uint8_t *data; // borrowed from the buffer it was got from
 	size_t len;
 };
 
@@ -24,6 +24,7 @@ size_t msg_begin(struct buf *out, uint8_t type);
 void msg_end(struct buf *out, size_t begin);
 
 enum msg_status { MSG_NONE, MSG_ONE, MSG_BAD };
-// Takes the first whole message of at most `max` bytes from `in` (consumed bytes are dropped at the
-// next call, through *used). MSG_BAD: the length is malformed or over `max`.
+// Takes the next whole message of at most `max` bytes (type and payload) that starts at `*used`,
+// and moves `*used` behind it. Call until it is MSG_NONE, then buf_take(in, used). MSG_BAD: the
+// length is zero, not in its shortest form, or over `max`; said as soon as it can be known.
 enum msg_status msg_get(const struct buf *in, size_t *used, size_t max, struct msg *msg);
