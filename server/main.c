@@ -1,8 +1,114 @@
 // SPDX-License-Identifier: ISC
+// mirrord: picks the command, and prints what there is to know about each.
+//
+//   commands.h   what each command's entry looks like; main.c's table lists them
+//   session.c    names, directories and sockets of sessions
+//   host.c       `mirrord -- CMD`: options, sockets, starts the keeper, becomes the front
+//   keeper.c     the process that owns the PTY; keeper_*.c its parts; ring.c, pty.c below it
+//   front.c      the host's terminal: raw both ways; chord.c finds the detach key, tty.c the modes
+//   control.c    the client's side of a session's control socket: list, stop, attach
+//   msg.c        messages on a byte stream; proto.h their names and limits
+//   mirror*.c    the process that holds the model and serves the view socket
+//   view*.c      watching: a replica of the screen, painted on a guest's terminal
+#include "server/commands.h"
+
+#include <stdbool.h>
 #include <stdio.h>
-int
-main(void)
+#include <string.h>
+#include <sysexits.h>
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *args;    // as in a usage line
+	const char *summary; // one line, or NULL: hidden
+	const char *help;    // the options, one a line
+};
+
+static const char host_help[] =
+    "  -n, --name=NAME       name of the session (default: shared)\n"
+    "      --detach          start it without a terminal, in the background\n"
+    "      --size=COLSxROWS  its size with --detach (default: 80x24)\n"
+    "      --detach-key=KEY  key that, followed by d, leaves the session running:\n"
+    "                        ^A to ^_, or none (default: ^\\, or $MIRRORD_DETACH_KEY)\n"
+    "      --help, --version\n";
+
+static const struct command commands[] = {
+    {"attach", cmd_attach, "[--detach-key=KEY] [NAME]", "take a session back as its host",
+	"      --detach-key=KEY  as for hosting a session\n"},
+    {"list", cmd_list, "[--json]", "sessions of yours", "      --json  for programs\n"},
+    {"stop", cmd_stop, "[NAME]", "end a session: hang up its command", ""},
+    {"view", cmd_view, "[--wait] [--as GUEST] [NAME]", "watch a session in this terminal",
+	"      --wait      wait for a session instead of leaving\n"
+	"      --as GUEST  who watches, for `mirrord who`; for forced commands\n"
+	"  q or ^C leaves; the arrow keys move a terminal smaller than the host's\n"},
+    {"who", cmd_who, "[--json] [NAME]", "who watches a session", "      --json  for programs\n"},
+    {"dump", cmd_dump, "[--format=text|json|ansi|html] [NAME]", "print a session's screen",
+	"      --format=FORMAT  text (default), json, ansi or html\n"},
+    {"render", cmd_render, "[--size=COLSxROWS] [--format=text|json|ansi|html] [FILE]",
+	"print the final screen of terminal bytes, without a session",
+	"      --size=COLSxROWS  of the screen (default: 80x24)\n"
+	"      --format=FORMAT   text (default), json, ansi or html\n"
+	"  Reads FILE, or standard input.\n"},
+    {"mirror", cmd_mirror, "", NULL, "  Started by mirrord itself.\n"},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int print_usage(void)
 {
-	puts("mirrord " MIRRORD_VERSION);
-	return 0;
+	printf("usage: mirrord [OPTION...] [--] [COMMAND [ARG...]]\n"
+	       "Runs COMMAND, or your shell, in a session that others can watch and never "
+	       "touch.\n\n%s\n",
+	    host_help);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (commands[i].summary)
+			printf("  mirrord %-7s %s\n", commands[i].name, commands[i].summary);
+	}
+	printf("\nEach has --help. NAME may be left out when there is one session.\n");
+	return EX_OK;
+}
+
+static int print_help(const struct command *command)
+{
+	printf("usage: mirrord %s%s%s\n", command->name, *command->args ? " " : "", command->args);
+	if (command->summary)
+		printf("%c%s.\n", command->summary[0] - 'a' + 'A', command->summary + 1);
+	printf("\n%s", command->help);
+	return EX_OK;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+// Whether `--help` stands among the arguments of a command, before a `--`.
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	}
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "";
+	const struct command *command = find_command(word);
+
+	if (command)
+		return wants_help(argc - 1, argv + 1) ? print_help(command)
+						      : command->run(argc - 1, argv + 1);
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+		puts("mirrord " MIRRORD_VERSION);
+		return EX_OK;
+	}
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return print_usage();
+	return cmd_host(argc, argv);
 }

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: ISC
+// The commands. main.c holds the table of them, from which the usage text is printed. Each gets its
+// own name as argv[0] and returns the exit status (sysexits for our own errors). `--help` and
+// `--version` have been dealt with before.
+#pragma once
+
+int cmd_host(int argc, char **argv); // no command word: hosts a session
+int cmd_attach(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+
+int cmd_view(int argc, char **argv);
+int cmd_who(int argc, char **argv);
+int cmd_dump(int argc, char **argv);
+int cmd_render(int argc, char **argv);
+
+// Hidden: what the keeper starts. argv: "mirror", the session's name, its start in unix seconds.
+int cmd_mirror(int argc, char **argv);

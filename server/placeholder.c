@@ -1,1 +1,0 @@
-void server_placeholder(void); void server_placeholder(void){}
