@@ -31,10 +31,13 @@ enum view_role {
 // ---- keeper <-> mirror, on an inherited socket pair --------------------------------------------
 enum keeper_msg {
 	// keeper to mirror
-	KEEPER_RESTORE = 0x01, // a dump, of the stream at `offset`: varint offset, dump
+	// Always the first message: varint offset, then a dump of the stream there (nothing: a blank
+	// screen, whose size the KEEPER_RESIZE after it says). The mirror answers MIRROR_ACK of that
+	// offset when it has restored it.
+	KEEPER_RESTORE = 0x01,
 	KEEPER_BYTES = 0x02,   // PTY output
 	KEEPER_RESIZE = 0x03,  // varint rows, cols
-	KEEPER_DUMP = 0x04,    // asks for a dump
+	KEEPER_DUMP = 0x04,    // asks for a dump of the state where this message stands in the stream
 	KEEPER_ENDED = 0x05,   // the child's exit status: say goodbye to viewers, then exit
 	// mirror to keeper; `offset` counts the PTY bytes since the session began
 	MIRROR_READY = 0x41, // sandboxed and listening
@@ -50,9 +53,9 @@ enum control_msg {
 	CONTROL_HELLO = 0x01,  // magic[7], version
 	CONTROL_INFO = 0x02,   // asks for CONTROL_INFO_IS
 	CONTROL_STOP = 0x03,   // ends the session (SIGHUP to the child, SIGKILL after a grace time)
-	CONTROL_ATTACH = 0x04, // flags, rows, cols + SCM_RIGHTS: the terminal; termios follows in payload
+	CONTROL_ATTACH = 0x04, // varint rows, cols + SCM_RIGHTS: the terminal; rest: its struct termios
 	// the channel of an attached front
-	CONTROL_READY = 0x05,  // painted: let the bytes flow
+	CONTROL_READY = 0x05,  // painted: let the bytes flow; varint count of bytes before to send again
 	CONTROL_INPUT = 0x06,  // what the host typed
 	CONTROL_RESIZE = 0x07, // varint rows, cols
 	CONTROL_DETACH = 0x08, // leave the session running

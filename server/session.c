@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: ISC
+// Names, directories and sockets of sessions.
+#include "server/session.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define SHARED_ROOT "/run/mirrord" // made by an administrator; a directory for each host in it
+#define DIRS_MAX 64                // directories that a search looks into
+
+struct dir {
+	char path[PATH_MAX];
+	uid_t owner;
+};
+struct dirs {
+	struct dir *dir; // owned
+	size_t count;
+};
+
+bool session_name_ok(const char *name, char why[SESSION_WHY])
+{
+	const char *rule = NULL;
+
+	if (!*name)
+		rule = "must not be empty";
+	else if (strlen(name) > LIMIT_NAME)
+		rule = "must not be longer than 64 bytes";
+	else if (*name == '.' || *name == '-')
+		rule = "must not start with a dot or a dash";
+	else if (strchr(name, '/'))
+		rule = "must not contain a slash";
+	for (const char *c = name; !rule && *c; c++) {
+		if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f || *c == ' ')
+			rule = "must be of printable ASCII characters without blanks";
+	}
+	if (rule)
+		snprintf(why, SESSION_WHY, "a session's name %s", rule);
+	return !rule;
+}
+
+static bool refuse(char why[SESSION_WHY], const char *dir, const char *reason)
+{
+	snprintf(why, SESSION_WHY, "will not use the directory %.256s: %s", dir, reason);
+	return false;
+}
+
+bool session_dir_ok(const char *dir, uid_t owner, char why[SESSION_WHY])
+{
+	struct stat st;
+	char reason[80];
+
+	if (lstat(dir, &st) < 0)
+		return refuse(why, dir, strerror(errno));
+	if (S_ISLNK(st.st_mode))
+		return refuse(why, dir, "it is a symbolic link");
+	if (!S_ISDIR(st.st_mode))
+		return refuse(why, dir, "it is not a directory");
+	if (st.st_uid != owner) {
+		snprintf(reason, sizeof(reason), "its owner is uid %lu, not uid %lu",
+		    (unsigned long)st.st_uid, (unsigned long)owner);
+		return refuse(why, dir, reason);
+	}
+	if (st.st_mode & (S_IWGRP | S_IWOTH)) {
+		snprintf(reason, sizeof(reason), "its mode %04o lets others write to it",
+		    (unsigned)(st.st_mode & 07777));
+		return refuse(why, dir, reason);
+	}
+	return true;
+}
+
+static bool join(char out[SESSION_PATH], const char *dir, const char *name, const char *suffix)
+{
+	int len = snprintf(out, SESSION_PATH, "%s/%s%s", dir, name, suffix);
+
+	return len >= 0 && len < SESSION_PATH;
+}
+
+bool session_paths(
+    struct session *session, const char *dir, const char *name, uid_t owner, char why[SESSION_WHY])
+{
+	*session = (struct session){.owner = owner};
+	snprintf(session->name, sizeof(session->name), "%s", name);
+	if (join(session->view, dir, name, ".view") &&
+	    join(session->control, dir, name, ".control")) {
+		snprintf(session->dir, sizeof(session->dir), "%.*s", SESSION_PATH - 1, dir);
+		return true;
+	}
+	snprintf(why, SESSION_WHY,
+	    "the path %.256s/%s.control is too long for a socket: %zu bytes, and the limit is %d",
+	    dir, name, strlen(dir) + strlen(name) + strlen("/.control"), SESSION_PATH - 1);
+	return false;
+}
+
+static const char *login_name(void)
+{
+	struct passwd *pw = getpwuid(getuid());
+
+	return pw ? pw->pw_name : NULL;
+}
+
+static const char *home(void)
+{
+	const char *dir = getenv("HOME");
+	struct passwd *pw;
+
+	if (dir && *dir == '/')
+		return dir;
+	pw = getpwuid(getuid());
+	return pw ? pw->pw_dir : NULL;
+}
+
+static bool is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool shared_dir(char dir[PATH_MAX])
+{
+	const char *login = login_name();
+	struct stat st;
+
+	if (!login)
+		return false;
+	snprintf(dir, PATH_MAX, "%s/%s", SHARED_ROOT, login);
+	return lstat(dir, &st) == 0;
+}
+
+// Each candidate for a directory of ours, in order. `parent` is what must exist for it to be one.
+enum { OWN_ENV, OWN_SHARED, OWN_XDG, OWN_RUN, OWN_HOME, OWN_COUNT };
+
+static bool own_dir(int which, char dir[PATH_MAX])
+{
+	const char *base;
+	char run[64];
+
+	switch (which) {
+	case OWN_ENV:
+		base = getenv("MIRRORD_DIR");
+		if (!base || !*base)
+			return false;
+		snprintf(dir, PATH_MAX, "%s", base);
+		return true;
+	case OWN_SHARED: return shared_dir(dir);
+	case OWN_XDG:
+		base = getenv("XDG_RUNTIME_DIR");
+		if (!base || *base != '/' || !is_dir(base))
+			return false;
+		snprintf(dir, PATH_MAX, "%s/mirrord", base);
+		return true;
+	case OWN_RUN:
+		snprintf(run, sizeof(run), "/run/user/%lu", (unsigned long)getuid());
+		if (!is_dir(run))
+			return false;
+		snprintf(dir, PATH_MAX, "%s/mirrord", run);
+		return true;
+	default:
+		base = home();
+		if (!base)
+			return false;
+		snprintf(dir, PATH_MAX, "%s/.local/state/mirrord", base);
+		return true;
+	}
+}
+
+// Makes a directory and its parents, as far as they are missing.
+static int make_dirs(const char *path)
+{
+	char part[PATH_MAX];
+
+	snprintf(part, sizeof(part), "%s", path);
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		if (mkdir(part, 0700) < 0 && errno != EEXIST)
+			return -1;
+		*slash = '/';
+	}
+	return mkdir(part, 0700) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+bool session_dir_make(char dir[PATH_MAX], char why[SESSION_WHY])
+{
+	for (int which = 0; which < OWN_COUNT; which++) {
+		if (!own_dir(which, dir))
+			continue;
+		if (*dir != '/')
+			return refuse(why, dir, "it must be an absolute path");
+		if (make_dirs(dir) < 0)
+			return refuse(why, dir, strerror(errno));
+		return session_dir_ok(dir, getuid(), why);
+	}
+	snprintf(why, SESSION_WHY,
+	    "there is no directory for the session's sockets: set MIRRORD_DIR to one of yours");
+	return false;
+}
+
+static bool same_dir(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
+}
+
+// Adds a directory if it exists, is safe and has not been added yet.
+static void dirs_add(struct dirs *dirs, const char *path, uid_t owner, char why[SESSION_WHY])
+{
+	struct stat st;
+
+	if (dirs->count == DIRS_MAX || lstat(path, &st) < 0)
+		return;
+	for (size_t i = 0; i < dirs->count; i++) {
+		if (same_dir(dirs->dir[i].path, path))
+			return;
+	}
+	if (!session_dir_ok(path, owner, why))
+		return;
+	snprintf(dirs->dir[dirs->count].path, PATH_MAX, "%s", path);
+	dirs->dir[dirs->count++].owner = owner;
+}
+
+// /run/mirrord/*: each belongs to the user it is named after, or it is passed over.
+static void dirs_add_shared(struct dirs *dirs, char why[SESSION_WHY])
+{
+	struct dirent **entries;
+	int count = scandir(SHARED_ROOT, &entries, NULL, alphasort);
+	char path[PATH_MAX];
+
+	for (int i = 0; i < count; i++) {
+		const char *user = entries[i]->d_name;
+		struct passwd *pw = *user == '.' ? NULL : getpwnam(user);
+
+		if (pw) {
+			snprintf(path, sizeof(path), "%s/%s", SHARED_ROOT, user);
+			dirs_add(dirs, path, pw->pw_uid, why);
+		}
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+}
+
+static struct dirs dirs_find(enum session_scope scope, char why[SESSION_WHY])
+{
+	struct dirs dirs = {.dir = calloc(DIRS_MAX, sizeof(*dirs.dir))};
+	char path[PATH_MAX];
+
+	*why = 0;
+	if (!dirs.dir)
+		return dirs;
+	for (int which = 0; which < OWN_COUNT; which++) {
+		if (own_dir(which, path))
+			dirs_add(&dirs, path, getuid(), why);
+	}
+	if (scope == SESSION_ALL)
+		dirs_add_shared(&dirs, why);
+	return dirs;
+}
+
+static int is_socket_entry(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return entry->d_name[0] != '.' && dot && strcmp(dot, ".view") == 0;
+}
+
+static void list_dir(const struct dir *dir, struct session *list, size_t *count)
+{
+	struct dirent **entries;
+	int found = scandir(dir->path, &entries, is_socket_entry, alphasort);
+	char name[NAME_MAX + 1], why[SESSION_WHY];
+
+	for (int i = 0; i < found; i++) {
+		snprintf(name, sizeof(name), "%s", entries[i]->d_name);
+		name[strlen(name) - strlen(".view")] = 0;
+		if (*count < SESSION_LIST_MAX && session_name_ok(name, why) &&
+		    session_paths(&list[*count], dir->path, name, dir->owner, why))
+			++*count;
+		free(entries[i]);
+	}
+	if (found >= 0)
+		free(entries);
+}
+
+struct session *session_list(enum session_scope scope, size_t *count, char why[SESSION_WHY])
+{
+	struct dirs dirs = dirs_find(scope, why);
+	struct session *list = calloc(SESSION_LIST_MAX, sizeof(*list));
+
+	*count = 0;
+	for (size_t i = 0; list && i < dirs.count; i++)
+		list_dir(&dirs.dir[i], list, count);
+	free(dirs.dir);
+	return list;
+}
+
+// USER/NAME or NAME.
+static bool is_called(const struct session *session, const char *name)
+{
+	const char *slash = strchr(name, '/');
+	struct passwd *pw;
+
+	if (!slash)
+		return strcmp(session->name, name) == 0;
+	pw = getpwuid(session->owner);
+	return pw && strlen(pw->pw_name) == (size_t)(slash - name) &&
+	       strncmp(pw->pw_name, name, (size_t)(slash - name)) == 0 &&
+	       strcmp(session->name, slash + 1) == 0;
+}
+
+// Whether anybody listens there; a session that ended badly leaves its socket's name behind.
+static bool is_live(const struct session *session)
+{
+	int fd = session_connect(session->view);
+	bool live = fd >= 0 || (errno != ECONNREFUSED && errno != ENOENT);
+
+	if (fd >= 0)
+		close(fd);
+	return live;
+}
+
+static int explain_none(const char *name, const char *unsafe, char why[SESSION_WHY])
+{
+	char text[SESSION_WHY];
+
+	if (*unsafe)
+		snprintf(text, sizeof(text), "%s", unsafe);
+	else if (name)
+		snprintf(text, sizeof(text), "there is no session called \"%.80s\"", name);
+	else
+		snprintf(text, sizeof(text), "there is no session");
+	memcpy(why, text, sizeof(text));
+	return *unsafe ? EX_NOPERM : EX_UNAVAILABLE;
+}
+
+int session_find(
+    const char *name, enum session_scope scope, struct session *session, char why[SESSION_WHY])
+{
+	char unsafe[SESSION_WHY];
+	size_t count, found = 0, same_name = 0;
+	struct session *list = session_list(scope, &count, unsafe);
+
+	for (size_t i = 0; i < count; i++) {
+		if ((name && !is_called(&list[i], name)) || !is_live(&list[i]))
+			continue;
+		if (found == 0) {
+			*session = list[i];
+			found = 1;
+		} else if (strcmp(list[i].name, session->name) != 0) {
+			found++;
+		} else if (list[i].owner != session->owner) {
+			same_name++;
+			found++;
+		} // else an earlier directory of the same user goes first
+	}
+	free(list);
+	if (found == 1)
+		return EX_OK;
+	if (found == 0)
+		return explain_none(name, unsafe, why);
+	snprintf(why, SESSION_WHY, "there are %zu sessions%s%.64s%s: name one of them%s", found,
+	    name ? " called \"" : "", name ? name : "", name ? "\"" : "",
+	    same_name ? " as USER/NAME" : " (see `mirrord list`)");
+	return EX_USAGE;
+}
+
+int session_connect(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd, error;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(address.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+uid_t session_peer(int fd, pid_t *pid)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return (uid_t)-1;
+	if (pid)
+		*pid = cred.pid;
+	return cred.uid;
+}
