@@ -6,7 +6,8 @@
 
 #define LENGTH_BYTES_MAX 5 // a varint of 35 bits: more than any length that is allowed
 
-static size_t length_put(uint8_t *to, size_t len)
+static size_t
+length_put(uint8_t *to, size_t len)
 {
 	size_t count = 0;
 
@@ -18,7 +19,8 @@ static size_t length_put(uint8_t *to, size_t len)
 	return count;
 }
 
-void msg_put(struct buf *out, uint8_t type, const void *data, size_t len)
+void
+msg_put(struct buf *out, uint8_t type, const void *data, size_t len)
 {
 	uint8_t length[10];
 
@@ -30,7 +32,8 @@ void msg_put(struct buf *out, uint8_t type, const void *data, size_t len)
 
 // One byte is kept for the length; msg_end() moves the payload if more are needed, so that every
 // length is written in its shortest form.
-size_t msg_begin(struct buf *out, uint8_t type)
+size_t
+msg_begin(struct buf *out, uint8_t type)
 {
 	size_t begin = out->len;
 
@@ -39,7 +42,8 @@ size_t msg_begin(struct buf *out, uint8_t type)
 	return begin;
 }
 
-void msg_end(struct buf *out, size_t begin)
+void
+msg_end(struct buf *out, size_t begin)
 {
 	uint8_t length[10];
 	size_t body = out->len - begin - 1;
@@ -53,8 +57,8 @@ void msg_end(struct buf *out, size_t begin)
 
 // The length at the start of `data`, and how many bytes it takes. It is judged as soon as its bytes
 // say so: a peer cannot make us wait for the rest of what would be refused.
-static enum msg_status length_get(
-    const uint8_t *data, size_t avail, size_t max, uint64_t *len, size_t *count)
+static enum msg_status
+length_get(const uint8_t *data, size_t avail, size_t max, uint64_t *len, size_t *count)
 {
 	*len = 0;
 	for (size_t i = 0; i < avail && i < LENGTH_BYTES_MAX; i++) {
@@ -69,7 +73,8 @@ static enum msg_status length_get(
 	return avail < LENGTH_BYTES_MAX ? MSG_NONE : MSG_BAD;
 }
 
-enum msg_status msg_get(const struct buf *in, size_t *used, size_t max, struct msg *msg)
+enum msg_status
+msg_get(const struct buf *in, size_t *used, size_t max, struct msg *msg)
 {
 	size_t avail = in->len - *used;
 	const uint8_t *data;

@@ -11,7 +11,8 @@
 
 #include "server/msg.h"
 
-static void what_is_put_is_got(void **state)
+static void
+what_is_put_is_got(void **state)
 {
 	static const size_t lengths[] = {0, 1, 126, 127, 128, 16382, 16383, 16384, 300000};
 	(void)state;
@@ -44,7 +45,8 @@ static void what_is_put_is_got(void **state)
 	}
 }
 
-static void every_prefix_of_a_message_is_not_yet_one(void **state)
+static void
+every_prefix_of_a_message_is_not_yet_one(void **state)
 {
 	struct buf out = {0};
 	uint8_t payload[200] = {1, 2, 3};
@@ -62,7 +64,8 @@ static void every_prefix_of_a_message_is_not_yet_one(void **state)
 	buf_fini(&out);
 }
 
-static enum msg_status status_of(const char *bytes, size_t len, size_t max)
+static enum msg_status
+status_of(const char *bytes, size_t len, size_t max)
 {
 	struct buf in = {.data = (uint8_t *)(uintptr_t)bytes, .len = len};
 	struct msg msg;
@@ -71,7 +74,8 @@ static enum msg_status status_of(const char *bytes, size_t len, size_t max)
 	return msg_get(&in, &used, max, &msg);
 }
 
-static void a_bad_length_is_refused_at_once(void **state)
+static void
+a_bad_length_is_refused_at_once(void **state)
 {
 	(void)state;
 	assert_int_equal(status_of("\x00", 1, MSG_MAX), MSG_BAD);                 // no type
@@ -84,7 +88,8 @@ static void a_bad_length_is_refused_at_once(void **state)
 	assert_int_equal(status_of("GET / HTTP/1.1\r\n", 16, 8), MSG_BAD);
 }
 
-int main(void)
+int
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_is_put_is_got),

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: ISC
+// The view protocol's messages as structures.
+#include "server/viewproto.h"
+
+#include <string.h>
+
+#include <utf8proc.h>
+
+#define SIZE_FIELD_MAX UINT16_MAX // rows and cols: what a terminal may claim
+
+static bool
+clean_category(utf8proc_category_t category)
+{
+	switch (category) {
+	case UTF8PROC_CATEGORY_CC: // controls
+	case UTF8PROC_CATEGORY_CF: // format: bidi overrides, zero width
+	case UTF8PROC_CATEGORY_CN: // unassigned
+	case UTF8PROC_CATEGORY_CO: // private use
+	case UTF8PROC_CATEGORY_CS: // surrogates
+	case UTF8PROC_CATEGORY_ZL:
+	case UTF8PROC_CATEGORY_ZP: // separators of lines and paragraphs
+		return false;
+	default: return true;
+	}
+}
+
+bool
+view_text_clean(const char *text, size_t len)
+{
+	while (len) {
+		utf8proc_int32_t cp;
+		utf8proc_ssize_t used =
+		    utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)len, &cp);
+
+		if (used <= 0 || !clean_category(utf8proc_category(cp)))
+			return false;
+		text += used;
+		len -= (size_t)used;
+	}
+	return true;
+}
+
+// ---- fields ------------------------------------------------------------------------------------
+
+static void
+put_text(struct buf *out, const char *text)
+{
+	buf_put_bytes(out, text, strlen(text));
+}
+
+// A clean string of at most `max` bytes into to[max + 1].
+static void
+get_text(struct reader *reader, char *to, size_t max)
+{
+	size_t len;
+	const uint8_t *text = reader_bytes(reader, &len, max);
+
+	to[0] = '\0';
+	if (!text || reader->bad)
+		return;
+	if (!view_text_clean((const char *)text, len)) {
+		reader->bad = true;
+		return;
+	}
+	memcpy(to, text, len);
+	to[len] = '\0';
+}
+
+static void
+put_size(struct buf *out, uint16_t rows, uint16_t cols)
+{
+	buf_put_varint(out, rows);
+	buf_put_varint(out, cols);
+}
+
+static void
+get_size(struct reader *reader, uint16_t *rows, uint16_t *cols)
+{
+	*rows = (uint16_t)reader_bounded(reader, SIZE_FIELD_MAX);
+	*cols = (uint16_t)reader_bounded(reader, SIZE_FIELD_MAX);
+}
+
+static struct reader
+reader_of(const struct msg *msg)
+{
+	return (struct reader){.data = msg->data, .len = msg->len};
+}
+
+static bool
+whole(const struct reader *reader)
+{
+	return !reader->bad && reader->len == 0;
+}
+
+// ---- messages ----------------------------------------------------------------------------------
+
+void
+view_hello_put(struct buf *out, const struct view_hello *hello)
+{
+	size_t begin = msg_begin(out, VIEW_HELLO);
+
+	buf_put(out, PROTO_MAGIC, strlen(PROTO_MAGIC));
+	buf_put_varint(out, hello->version);
+	buf_put_u8(out, hello->role);
+	put_size(out, hello->rows, hello->cols);
+	put_text(out, hello->name);
+	put_text(out, hello->from);
+	put_text(out, hello->via);
+	put_text(out, hello->key);
+	msg_end(out, begin);
+}
+
+bool
+view_hello_get(const struct msg *msg, struct view_hello *hello)
+{
+	struct reader reader = reader_of(msg);
+	const uint8_t *magic = reader_raw(&reader, strlen(PROTO_MAGIC));
+
+	memset(hello, 0, sizeof(*hello));
+	if (!magic || memcmp(magic, PROTO_MAGIC, strlen(PROTO_MAGIC)) != 0)
+		return false;
+	hello->version = reader_varint(&reader);
+	if (reader.bad || hello->version != PROTO_VERSION)
+		return !reader.bad;
+	hello->role = reader_u8(&reader);
+	get_size(&reader, &hello->rows, &hello->cols);
+	get_text(&reader, hello->name, LIMIT_NAME);
+	get_text(&reader, hello->from, LIMIT_TEXT);
+	get_text(&reader, hello->via, LIMIT_TEXT);
+	get_text(&reader, hello->key, LIMIT_TEXT);
+	return whole(&reader) && hello->role <= VIEW_ROLE_HOST;
+}
+
+static void
+put_status(struct buf *out, const struct view_status *status)
+{
+	put_size(out, status->rows, status->cols);
+	buf_put_varint(out, status->rtt_us);
+	buf_put_varint(out, status->lag_us);
+	buf_put_varint(out, status->bytes);
+	buf_put_varint(out, status->frames);
+}
+
+static void
+get_status(struct reader *reader, struct view_status *status)
+{
+	get_size(reader, &status->rows, &status->cols);
+	status->rtt_us = reader_varint(reader);
+	status->lag_us = reader_varint(reader);
+	status->bytes = reader_varint(reader);
+	status->frames = reader_varint(reader);
+}
+
+void
+view_status_put(struct buf *out, const struct view_status *status)
+{
+	size_t begin = msg_begin(out, VIEW_STATUS);
+
+	put_status(out, status);
+	msg_end(out, begin);
+}
+
+bool
+view_status_get(const struct msg *msg, struct view_status *status)
+{
+	struct reader reader = reader_of(msg);
+
+	get_status(&reader, status);
+	return whole(&reader);
+}
+
+void
+view_welcome_put(struct buf *out, const struct view_welcome *welcome)
+{
+	size_t begin = msg_begin(out, VIEW_WELCOME);
+
+	buf_put_varint(out, welcome->version);
+	put_text(out, welcome->session);
+	put_text(out, welcome->host);
+	buf_put_varint(out, welcome->start);
+	msg_end(out, begin);
+}
+
+bool
+view_welcome_get(const struct msg *msg, struct view_welcome *welcome)
+{
+	struct reader reader = reader_of(msg);
+
+	memset(welcome, 0, sizeof(*welcome));
+	welcome->version = reader_varint(&reader);
+	if (reader.bad || welcome->version != PROTO_VERSION)
+		return !reader.bad;
+	get_text(&reader, welcome->session, LIMIT_NAME);
+	get_text(&reader, welcome->host, LIMIT_TEXT);
+	welcome->start = reader_varint(&reader);
+	return whole(&reader);
+}
+
+// Bits of the flags byte of VIEW_MODES.
+enum mode_flag {
+	MODE_CURSOR_KEYS = 1 << 0,
+	MODE_KEYPAD = 1 << 1,
+	MODE_BRACKETED_PASTE = 1 << 2,
+	MODE_FOCUS = 1 << 3,
+	MODE_ALT_SCROLL = 1 << 4,
+	MODE_ALL = (1 << 5) - 1,
+};
+
+void
+view_modes_put(struct buf *out, const struct view_modes *view)
+{
+	const struct input_modes *modes = &view->modes;
+	size_t begin = msg_begin(out, VIEW_MODES);
+
+	buf_put_u8(out, modes->mouse);
+	buf_put_u8(out, modes->mouse_coding);
+	buf_put_u8(out,
+	    (uint8_t)((modes->cursor_keys ? MODE_CURSOR_KEYS : 0) |
+		      (modes->keypad ? MODE_KEYPAD : 0) |
+		      (modes->bracketed_paste ? MODE_BRACKETED_PASTE : 0) |
+		      (modes->focus ? MODE_FOCUS : 0) | (modes->alt_scroll ? MODE_ALT_SCROLL : 0)));
+	buf_put_u8(out, modes->modify_other_keys);
+	buf_put_u8(out, modes->kitty_keyboard);
+	buf_put_varint(out, view->partial);
+	msg_end(out, begin);
+}
+
+bool
+view_modes_get(const struct msg *msg, struct view_modes *view)
+{
+	struct reader reader = reader_of(msg);
+	struct input_modes *modes = &view->modes;
+	uint8_t flags;
+
+	modes->mouse = reader_u8(&reader);
+	modes->mouse_coding = reader_u8(&reader);
+	flags = reader_u8(&reader);
+	modes->cursor_keys = flags & MODE_CURSOR_KEYS;
+	modes->keypad = flags & MODE_KEYPAD;
+	modes->bracketed_paste = flags & MODE_BRACKETED_PASTE;
+	modes->focus = flags & MODE_FOCUS;
+	modes->alt_scroll = flags & MODE_ALT_SCROLL;
+	modes->modify_other_keys = reader_u8(&reader);
+	modes->kitty_keyboard = reader_u8(&reader);
+	view->partial = reader_bounded(&reader, LIMIT_RING_BYTES);
+	return whole(&reader) && modes->mouse <= MOUSE_MOVE &&
+	       modes->mouse_coding <= MOUSE_CODING_SGR_PIXEL && !(flags & ~MODE_ALL) &&
+	       modes->modify_other_keys <= 2 && modes->kitty_keyboard <= 31;
+}
+
+void
+view_bye_put(struct buf *out, int status, const char *text)
+{
+	size_t begin = msg_begin(out, VIEW_BYE);
+
+	buf_put_varint(out, (uint64_t)status);
+	buf_put_bytes(out, text, strnlen(text, LIMIT_TEXT));
+	msg_end(out, begin);
+}
+
+bool
+view_bye_get(const struct msg *msg, struct view_bye *bye)
+{
+	struct reader reader = reader_of(msg);
+
+	bye->status = (int)reader_bounded(&reader, UINT8_MAX);
+	get_text(&reader, bye->text, LIMIT_TEXT);
+	return whole(&reader);
+}
+
+void
+view_person_put(struct buf *out, const struct view_person *person)
+{
+	put_text(out, person->name);
+	put_text(out, person->from);
+	put_text(out, person->via);
+	put_text(out, person->key);
+	buf_put_varint(out, person->uid);
+	buf_put_varint(out, person->pid);
+	buf_put_varint(out, person->since);
+	put_status(out, &person->status);
+}
+
+bool
+view_person_get(struct reader *reader, struct view_person *person)
+{
+	get_text(reader, person->name, LIMIT_NAME);
+	get_text(reader, person->from, LIMIT_TEXT);
+	get_text(reader, person->via, LIMIT_TEXT);
+	get_text(reader, person->key, LIMIT_TEXT);
+	person->uid = reader_bounded(reader, UINT32_MAX);
+	person->pid = reader_bounded(reader, UINT32_MAX);
+	person->since = reader_varint(reader);
+	get_status(reader, &person->status);
+	return !reader->bad;
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: ISC
+// The view protocol's messages as structures: written by one side, read from untrusted bytes by the
+// other. docs/protocol.md, "View".
+#pragma once
+
+#include "server/msg.h"
+#include "server/proto.h"
+#include "vt/model.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct view_hello {
+	uint64_t version; // set even if the rest cannot be read: that of another version
+	uint8_t role;     // enum view_role
+	uint16_t rows, cols;
+	char name[LIMIT_NAME + 1]; // who watches: `--as`; empty: whoever the uid says
+	char from[LIMIT_TEXT + 1]; // the address a guest came from, or empty
+	char via[LIMIT_TEXT + 1];  // "ssh", "local"
+	char key[LIMIT_TEXT + 1];  // fingerprint of the guest's key, or empty
+};
+
+struct view_status {
+	uint16_t rows, cols;
+	uint64_t rtt_us, lag_us; // 0: not known
+	uint64_t bytes, frames;  // sent to the guest's terminal since the viewer came
+};
+
+struct view_welcome {
+	uint64_t version;
+	char session[LIMIT_NAME + 1];
+	char host[LIMIT_TEXT + 1]; // login name of the session's owner
+	uint64_t start;            // unix seconds
+};
+
+struct view_modes {
+	struct input_modes modes;
+	uint32_t partial; // bytes at the end of the stream that belong to an unfinished sequence
+};
+
+// The last words of a mirror, and how a client reports what went wrong on its own side.
+struct view_bye {
+	int status; // for exit(): 0 or one of sysexits
+	char text[LIMIT_TEXT + 1];
+};
+
+// A viewer, as `mirrord who` shows it.
+struct view_person {
+	char name[LIMIT_NAME + 1]; // empty: whoever the uid says
+	char from[LIMIT_TEXT + 1];
+	char via[LIMIT_TEXT + 1];
+	char key[LIMIT_TEXT + 1];
+	uint32_t uid, pid;
+	uint64_t since; // unix seconds
+	struct view_status status;
+};
+
+// Each appends one whole message to `out`.
+void view_hello_put(struct buf *out, const struct view_hello *hello);
+void view_status_put(struct buf *out, const struct view_status *status);
+void view_welcome_put(struct buf *out, const struct view_welcome *welcome);
+void view_modes_put(struct buf *out, const struct view_modes *modes);
+void view_bye_put(struct buf *out, int status, const char *text);
+// A record of VIEW_WHO_IS, whose payload starts with the session's rows and cols and the count.
+void view_person_put(struct buf *out, const struct view_person *person);
+
+// Each reads a payload. False if it is malformed: too short or long, a number out of range, a string
+// that is not clean. view_hello_get() is true for a HELLO of another version too, of which nothing
+// but the version is read.
+bool view_hello_get(const struct msg *msg, struct view_hello *hello);
+bool view_status_get(const struct msg *msg, struct view_status *status);
+bool view_welcome_get(const struct msg *msg, struct view_welcome *welcome);
+bool view_modes_get(const struct msg *msg, struct view_modes *modes);
+bool view_bye_get(const struct msg *msg, struct view_bye *bye);
+// One record, from a reader that goes over the payload.
+bool view_person_get(struct reader *reader, struct view_person *person);
+
+// Whether these bytes are UTF-8 that can be printed as it is: no controls, no format characters
+// (which turn text around), nothing unassigned.
+bool view_text_clean(const char *text, size_t len);
