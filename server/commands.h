@@ -16,3 +16,6 @@ int cmd_render(int argc, char **argv);
 
 // Hidden: what the keeper starts. argv: "mirror", the session's name, its start in unix seconds.
 int cmd_mirror(int argc, char **argv);
+// Hidden: tries every system call number in a sandboxed child of each role, and prints what the list
+// allows, one a line: role, call, condition or "-". Fails if the kernel lets anything else through.
+int cmd_sandbox_test(int argc, char **argv);

@@ -51,6 +51,7 @@ static const struct command commands[] = {
 	"      --format=FORMAT   text (default), json, ansi or html\n"
 	"  Reads FILE, or standard input.\n"},
     {"mirror", cmd_mirror, "", NULL, "  Started by mirrord itself.\n"},
+    {"sandbox-test", cmd_sandbox_test, "", NULL, "  Tries the list in docs/security.md.\n"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
