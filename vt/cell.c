@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 #include "vt/cell.h"
 
-bool colour_valid(uint32_t colour)
+bool
+colour_valid(uint32_t colour)
 {
 	switch (colour_kind(colour)) {
 	case COLOUR_KIND_DEFAULT: return colour == COLOUR_DEFAULT;
@@ -11,7 +12,8 @@ bool colour_valid(uint32_t colour)
 	return false;
 }
 
-bool style_equal(const struct style *a, const struct style *b)
+bool
+style_equal(const struct style *a, const struct style *b)
 {
 	return a->fg == b->fg && a->bg == b->bg && a->ul == b->ul && a->attrs == b->attrs;
 }

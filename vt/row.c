@@ -7,7 +7,8 @@
 
 static const struct style default_style = {COLOUR_DEFAULT, COLOUR_DEFAULT, COLOUR_DEFAULT, 0};
 
-static struct row *row_alloc(uint16_t cols)
+static struct row *
+row_alloc(uint16_t cols)
 {
 	struct row *row = malloc(sizeof(*row) + cols * sizeof(row->cells[0]));
 
@@ -17,7 +18,8 @@ static struct row *row_alloc(uint16_t cols)
 	return row;
 }
 
-struct row *row_new(uint16_t cols, uint32_t bg)
+struct row *
+row_new(uint16_t cols, uint32_t bg)
 {
 	struct row *row = row_alloc(cols);
 
@@ -25,13 +27,15 @@ struct row *row_new(uint16_t cols, uint32_t bg)
 	return row;
 }
 
-struct row *row_ref(struct row *row)
+struct row *
+row_ref(struct row *row)
 {
 	row->refs++;
 	return row;
 }
 
-void row_unref(struct row *row)
+void
+row_unref(struct row *row)
 {
 	assert(row->refs > 0);
 	if (--row->refs > 0)
@@ -41,7 +45,8 @@ void row_unref(struct row *row)
 }
 
 // Room for one more entry; the table is per row and never outgrows its columns by more than 2.
-static struct marks *marks_add(struct row *row)
+static struct marks *
+marks_add(struct row *row)
 {
 	if (row->marks_len == row->marks_cap) {
 		uint16_t cap = row->marks_cap == 0 ? 4 : (uint16_t)(row->marks_cap * 2);
@@ -55,7 +60,8 @@ static struct marks *marks_add(struct row *row)
 }
 
 // Drops entries that no cell uses any more, once they outnumber the columns.
-static void marks_compact(struct row *row)
+static void
+marks_compact(struct row *row)
 {
 	struct marks *old = row->marks;
 	size_t old_len = row->marks_len;
@@ -75,7 +81,8 @@ static void marks_compact(struct row *row)
 	free(old);
 }
 
-static void marks_copy(struct row *to, const struct row *from)
+static void
+marks_copy(struct row *to, const struct row *from)
 {
 	if (from->marks_len == 0)
 		return;
@@ -86,7 +93,8 @@ static void marks_copy(struct row *to, const struct row *from)
 	to->marks_len = to->marks_cap = from->marks_len;
 }
 
-struct row *row_copy(const struct row *from, uint16_t cols)
+struct row *
+row_copy(const struct row *from, uint16_t cols)
 {
 	struct row *row = row_alloc(cols);
 	uint16_t kept = cols < from->cols ? cols : from->cols;
@@ -100,7 +108,8 @@ struct row *row_copy(const struct row *from, uint16_t cols)
 	return row;
 }
 
-struct row *row_own(struct row *row)
+struct row *
+row_own(struct row *row)
 {
 	if (row->refs > 1) {
 		struct row *copy = row_copy(row, row->cols);
@@ -112,13 +121,15 @@ struct row *row_own(struct row *row)
 	return row;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word)
+static uint64_t
+mix(uint64_t hash, uint64_t word)
 {
 	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
 	return hash ^ (hash >> 29);
 }
 
-void row_publish(struct row *row)
+void
+row_publish(struct row *row)
 {
 	uint64_t hash = mix(row->cols, row->wrapped);
 
@@ -140,7 +151,8 @@ void row_publish(struct row *row)
 	row->hash = hash == 0 ? 1 : hash;
 }
 
-void row_blank(struct row *row, size_t from, size_t to, uint32_t bg)
+void
+row_blank(struct row *row, size_t from, size_t to, uint32_t bg)
 {
 	struct cell blank = {.cp = ' ', .style = default_style, .width = 1};
 
@@ -162,7 +174,8 @@ void row_blank(struct row *row, size_t from, size_t to, uint32_t bg)
 		row->cells[col] = blank;
 }
 
-void row_put(struct row *row, size_t col, uint32_t cp, uint8_t width, const struct style *style)
+void
+row_put(struct row *row, size_t col, uint32_t cp, uint8_t width, const struct style *style)
 {
 	struct cell *cell = &row->cells[col];
 
@@ -174,7 +187,8 @@ void row_put(struct row *row, size_t col, uint32_t cp, uint8_t width, const stru
 		cell[1] = (struct cell){.cp = 0, .style = *style, .width = 0};
 }
 
-void row_add_mark(struct row *row, size_t col, uint32_t cp)
+void
+row_add_mark(struct row *row, size_t col, uint32_t cp)
 {
 	struct cell *cell = &row->cells[col];
 	struct marks *marks;
@@ -195,7 +209,8 @@ void row_add_mark(struct row *row, size_t col, uint32_t cp)
 		marks->cp[used] = cp;
 }
 
-const uint32_t *row_marks(const struct row *row, const struct cell *cell, size_t *count)
+const uint32_t *
+row_marks(const struct row *row, const struct cell *cell, size_t *count)
 {
 	const struct marks *marks;
 
@@ -208,14 +223,16 @@ const uint32_t *row_marks(const struct row *row, const struct cell *cell, size_t
 	return marks->cp;
 }
 
-void row_set_marks(struct row *row, size_t col, const uint32_t *cp, size_t count)
+void
+row_set_marks(struct row *row, size_t col, const uint32_t *cp, size_t count)
 {
 	row->cells[col].marks = 0;
 	for (size_t i = 0; i < count; i++)
 		row_add_mark(row, col, cp[i]);
 }
 
-bool row_cell_equal(const struct row *a, size_t a_col, const struct row *b, size_t b_col)
+bool
+row_cell_equal(const struct row *a, size_t a_col, const struct row *b, size_t b_col)
 {
 	const struct cell *x = &a->cells[a_col], *y = &b->cells[b_col];
 	size_t x_count, y_count;
@@ -233,7 +250,8 @@ bool row_cell_equal(const struct row *a, size_t a_col, const struct row *b, size
 	       (x_count == 0 || memcmp(x_marks, y_marks, x_count * sizeof(*x_marks)) == 0);
 }
 
-bool row_equal(const struct row *a, const struct row *b)
+bool
+row_equal(const struct row *a, const struct row *b)
 {
 	if (a == b)
 		return true;
@@ -247,14 +265,16 @@ bool row_equal(const struct row *a, const struct row *b)
 	return true;
 }
 
-bool cell_is_blank(const struct cell *cell)
+bool
+cell_is_blank(const struct cell *cell)
 {
 	return cell->cp == ' ' && cell->marks == 0 && cell->style.fg == COLOUR_DEFAULT &&
 	       cell->style.bg == COLOUR_DEFAULT && cell->style.ul == COLOUR_DEFAULT &&
 	       (cell->style.attrs & ATTR_LOOK) == 0;
 }
 
-size_t row_used(const struct row *row)
+size_t
+row_used(const struct row *row)
 {
 	size_t used = row->cols;
 

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct screen *screen_alloc(uint16_t rows, uint16_t cols)
+struct screen *
+screen_alloc(uint16_t rows, uint16_t cols)
 {
 	struct screen *screen;
 
@@ -22,7 +23,8 @@ struct screen *screen_alloc(uint16_t rows, uint16_t cols)
 	return screen;
 }
 
-struct screen *screen_blank(uint16_t rows, uint16_t cols)
+struct screen *
+screen_blank(uint16_t rows, uint16_t cols)
 {
 	struct screen *screen = screen_alloc(rows, cols);
 
@@ -33,13 +35,15 @@ struct screen *screen_blank(uint16_t rows, uint16_t cols)
 	return screen;
 }
 
-struct screen *screen_ref(struct screen *screen)
+struct screen *
+screen_ref(struct screen *screen)
 {
 	screen->refs++;
 	return screen;
 }
 
-void screen_unref(struct screen *screen)
+void
+screen_unref(struct screen *screen)
 {
 	if (screen == NULL)
 		return;
@@ -52,7 +56,8 @@ void screen_unref(struct screen *screen)
 	free(screen);
 }
 
-void screen_copy_meta(struct screen *to, const struct screen *from)
+void
+screen_copy_meta(struct screen *to, const struct screen *from)
 {
 	to->cursor = from->cursor;
 	to->reverse = from->reverse;
@@ -60,20 +65,23 @@ void screen_copy_meta(struct screen *to, const struct screen *from)
 	memcpy(to->title, from->title, sizeof(to->title));
 }
 
-static bool cursor_equal(const struct cursor *a, const struct cursor *b)
+static bool
+cursor_equal(const struct cursor *a, const struct cursor *b)
 {
 	return a->row == b->row && a->col == b->col && a->shape == b->shape &&
 	       a->blink == b->blink && a->visible == b->visible &&
 	       a->pending_wrap == b->pending_wrap;
 }
 
-static bool meta_equal(const struct screen *a, const struct screen *b)
+static bool
+meta_equal(const struct screen *a, const struct screen *b)
 {
 	return a->rows == b->rows && a->cols == b->cols && cursor_equal(&a->cursor, &b->cursor) &&
 	       a->reverse == b->reverse && a->alt == b->alt && strcmp(a->title, b->title) == 0;
 }
 
-bool screen_equal(const struct screen *a, const struct screen *b)
+bool
+screen_equal(const struct screen *a, const struct screen *b)
 {
 	if (a == b)
 		return true;
@@ -85,7 +93,8 @@ bool screen_equal(const struct screen *a, const struct screen *b)
 	return true;
 }
 
-static void explain_meta(const struct screen *a, const struct screen *b, char *why, size_t why_len)
+static void
+explain_meta(const struct screen *a, const struct screen *b, char *why, size_t why_len)
 {
 	const struct cursor *x = &a->cursor, *y = &b->cursor;
 
@@ -103,8 +112,8 @@ static void explain_meta(const struct screen *a, const struct screen *b, char *w
 		    y->shape, y->blink, y->visible, y->pending_wrap);
 }
 
-static void explain_row(
-    size_t index, const struct row *a, const struct row *b, char *why, size_t why_len)
+static void
+explain_row(size_t index, const struct row *a, const struct row *b, char *why, size_t why_len)
 {
 	for (size_t col = 0; col < a->cols; col++) {
 		const struct cell *x = &a->cells[col], *y = &b->cells[col];
@@ -123,7 +132,8 @@ static void explain_row(
 	snprintf(why, why_len, "row %zu: wrapped %d / %d", index, a->wrapped, b->wrapped);
 }
 
-bool screen_explain(const struct screen *a, const struct screen *b, char *why, size_t why_len)
+bool
+screen_explain(const struct screen *a, const struct screen *b, char *why, size_t why_len)
 {
 	if (!meta_equal(a, b)) {
 		explain_meta(a, b, why, why_len);

@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: ISC
+// The canonical dump of a model and its restoration. docs/protocol.md, "Dump". All state is ours
+// (libvterm holds none), so this is a plain list of it; rows are runs of equal style.
+#include "vt/model_impl.h"
+
+#include <string.h>
+
+#define DUMP_MAGIC "mrdump"
+#define DUMP_VERSION 1
+
+// Bits of a cell's token beside its code point: width, and whether marks follow.
+#define TOKEN_MARKS 4u
+#define TOKEN_SHIFT 3
+
+// ---- rows --------------------------------------------------------------------------------------
+
+static void
+put_style(struct buf *out, const struct style *style)
+{
+	buf_put_varint(out, style->fg);
+	buf_put_varint(out, style->bg);
+	buf_put_varint(out, style->ul);
+	buf_put_varint(out, style->attrs);
+}
+
+static void
+put_cell(struct buf *out, const struct row *row, size_t col)
+{
+	const struct cell *cell = &row->cells[col];
+	size_t count;
+	const uint32_t *marks = row_marks(row, cell, &count);
+
+	buf_put_varint(out, cell->cp << TOKEN_SHIFT | (count > 0 ? TOKEN_MARKS : 0) | cell->width);
+	if (count == 0)
+		return;
+	buf_put_varint(out, count);
+	for (size_t i = 0; i < count; i++)
+		buf_put_varint(out, marks[i]);
+}
+
+// Columns up to the last cell that is not a default blank; a protected blank is not one.
+static size_t
+used_cells(const struct row *row)
+{
+	size_t used = row->cols;
+
+	while (used > 0 && cell_is_blank(&row->cells[used - 1]) &&
+	       row->cells[used - 1].style.attrs == 0)
+		used--;
+	return used;
+}
+
+static void
+put_row(struct buf *out, const struct row *row)
+{
+	size_t used = used_cells(row);
+
+	buf_put_varint(out, row->cols);
+	buf_put_u8(out, row->wrapped);
+	buf_put_varint(out, used);
+	for (size_t col = 0; col < used;) {
+		const struct style *style = &row->cells[col].style;
+		size_t run = 1;
+
+		while (col + run < used && style_equal(&row->cells[col + run].style, style))
+			run++;
+		buf_put_varint(out, run);
+		put_style(out, style);
+		for (size_t end = col + run; col < end; col++)
+			put_cell(out, row, col);
+	}
+}
+
+static bool
+get_style(struct reader *in, struct style *style)
+{
+	style->fg = (uint32_t)reader_varint(in);
+	style->bg = (uint32_t)reader_varint(in);
+	style->ul = (uint32_t)reader_varint(in);
+	style->attrs = (uint16_t)reader_bounded(in, ATTR_ALL);
+	return !in->bad && colour_valid(style->fg) && colour_valid(style->bg) &&
+	       colour_valid(style->ul) &&
+	       (style->attrs & ATTR_UNDERLINE_MASK) >> ATTR_UNDERLINE_SHIFT < UNDERLINE_COUNT;
+}
+
+// A code point that may stand in a cell.
+static bool
+glyph_valid(uint32_t cp)
+{
+	return cp >= 0x20 && cp <= 0x10ffff && (cp < 0x7f || cp >= 0xa0) &&
+	       (cp < 0xd800 || cp > 0xdfff);
+}
+
+static bool
+get_marks(struct reader *in, struct row *row, size_t col)
+{
+	size_t count = reader_bounded(in, CELL_MARKS_MAX);
+	uint32_t marks[CELL_MARKS_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		marks[i] = reader_bounded(in, 0x10ffff);
+		if (!glyph_valid(marks[i]))
+			return false;
+	}
+	row_set_marks(row, col, marks, count);
+	return !in->bad;
+}
+
+// Writes the cell at `col`; a right half is checked and skipped, for its left half made it.
+static bool
+get_cell(struct reader *in, struct row *row, size_t col, const struct style *style)
+{
+	uint64_t token = reader_varint(in);
+	uint32_t cp = (uint32_t)(token >> TOKEN_SHIFT);
+	uint8_t width = token & 3;
+
+	if (in->bad || token >> TOKEN_SHIFT > 0x10ffff)
+		return false;
+	if (width == 0) {
+		if (cp != 0 || (token & TOKEN_MARKS) || row->cells[col].width != 0)
+			return false;
+		row->cells[col].style = *style;
+		return true;
+	}
+	if (width > 2 || !glyph_valid(cp) || col + width > row->cols || row->cells[col].width == 0)
+		return false;
+	row_put(row, col, cp, width, style);
+	return !(token & TOKEN_MARKS) || get_marks(in, row, col);
+}
+
+static bool
+get_cells(struct reader *in, struct row *row)
+{
+	size_t used = reader_bounded(in, row->cols);
+
+	for (size_t col = 0; col < used && !in->bad;) {
+		size_t run = reader_bounded(in, (uint32_t)(used - col));
+		struct style style;
+
+		if (run == 0 || !get_style(in, &style))
+			return false;
+		for (size_t end = col + run; col < end; col++)
+			if (!get_cell(in, row, col, &style))
+				return false;
+	}
+	return !in->bad;
+}
+
+// NULL if malformed. `cols` 0: any width.
+static struct row *
+get_row(struct reader *in, uint16_t cols)
+{
+	uint16_t width = (uint16_t)reader_bounded(in, SCREEN_COLS_MAX);
+	bool wrapped = reader_u8(in) & 1;
+	struct row *row;
+
+	if (in->bad || width == 0 || (cols != 0 && width != cols))
+		return NULL;
+	row = row_new(width, COLOUR_DEFAULT);
+	row->wrapped = wrapped;
+	if (get_cells(in, row))
+		return row;
+	row_unref(row);
+	return NULL;
+}
+
+static bool
+get_rows(struct reader *in, struct row **rows, size_t count, uint16_t cols)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct row *row = get_row(in, cols);
+
+		if (row == NULL)
+			return false;
+		if (rows[i] != NULL)
+			row_unref(rows[i]);
+		rows[i] = row;
+	}
+	return true;
+}
+
+// ---- the rest ----------------------------------------------------------------------------------
+
+static void
+put_saved(struct buf *out, const struct saved_cursor *saved)
+{
+	buf_put_varint(out, saved->row);
+	buf_put_varint(out, saved->col);
+	buf_put_u8(out, (uint8_t)(saved->pending_wrap | saved->origin << 1));
+	put_style(out, &saved->pen);
+	buf_put(out, saved->charset, sizeof(saved->charset));
+	buf_put_u8(out, saved->gl);
+}
+
+static bool
+get_charsets(struct reader *in, uint8_t charset[4], uint8_t *gl)
+{
+	for (size_t i = 0; i < 4; i++)
+		charset[i] = (uint8_t)reader_bounded(in, CHARSET_COUNT - 1);
+	*gl = (uint8_t)reader_bounded(in, 3);
+	return !in->bad;
+}
+
+static bool
+get_saved(struct reader *in, const struct model *model, struct saved_cursor *saved)
+{
+	uint8_t flags;
+
+	saved->row = (uint16_t)reader_bounded(in, model->rows - 1u);
+	saved->col = (uint16_t)reader_bounded(in, model->cols - 1u);
+	flags = reader_u8(in);
+	saved->pending_wrap = flags & 1;
+	saved->origin = flags >> 1 & 1;
+	return get_style(in, &saved->pen) && get_charsets(in, saved->charset, &saved->gl);
+}
+
+static void
+put_buffer(struct buf *out, const struct buffer *buffer)
+{
+	put_saved(out, &buffer->saved);
+	buf_put_bytes(out, buffer->kitty, buffer->kitty_len);
+	for (size_t i = 0; i < buffer->grid.rows; i++)
+		put_row(out, buffer->grid.row[i]);
+}
+
+static bool
+get_buffer(struct reader *in, const struct model *model, struct buffer *buffer)
+{
+	size_t kitty_len;
+	const uint8_t *kitty;
+
+	if (!get_saved(in, model, &buffer->saved))
+		return false;
+	kitty = reader_bytes(in, &kitty_len, KITTY_STACK_MAX);
+	if (kitty == NULL)
+		return false;
+	for (size_t i = 0; i < kitty_len; i++)
+		buffer->kitty[i] = kitty[i] & 31;
+	buffer->kitty_len = (uint8_t)kitty_len;
+	return get_rows(in, buffer->grid.row, model->rows, model->cols);
+}
+
+static void
+put_title(struct buf *out, const char *title)
+{
+	buf_put_bytes(out, title, strlen(title));
+}
+
+static bool
+get_title(struct reader *in, char *title)
+{
+	size_t len;
+	const uint8_t *data = reader_bytes(in, &len, SCREEN_TITLE_MAX);
+
+	if (data == NULL || memchr(data, 0, len) != NULL)
+		return false;
+	memcpy(title, data, len);
+	title[len] = '\0';
+	return true;
+}
+
+static void
+put_titles(struct buf *out, const struct model *model)
+{
+	put_title(out, model->title);
+	buf_put_u8(out, model->title_stack_len);
+	for (size_t i = 0; i < model->title_stack_len; i++)
+		put_title(out, model->title_stack[i]);
+}
+
+static bool
+get_titles(struct reader *in, struct model *model)
+{
+	if (!get_title(in, model->title))
+		return false;
+	model->title_stack_len = (uint8_t)reader_bounded(in, TITLE_STACK_MAX);
+	for (size_t i = 0; i < model->title_stack_len; i++)
+		if (!get_title(in, model->title_stack[i]))
+			return false;
+	return !in->bad;
+}
+
+static void
+put_cursor(struct buf *out, const struct model *model)
+{
+	buf_put_varint(out, (uint64_t)model->row);
+	buf_put_varint(out, (uint64_t)model->col);
+	buf_put_u8(out, model->pending_wrap);
+	buf_put_u8(out, model->shape);
+	put_style(out, &model->pen);
+	buf_put(out, model->charset, sizeof(model->charset));
+	buf_put_u8(out, model->gl);
+	buf_put_u8(out, model->single_shift);
+	buf_put_varint(out, model->last_glyph);
+	buf_put_u8(out, model->modify_other_keys);
+	buf_put_varint(out, model->modes);
+	buf_put_varint(out, model->saved_modes);
+	buf_put_varint(out, (uint64_t)model->margins.top);
+	buf_put_varint(out, (uint64_t)model->margins.bottom);
+	buf_put_varint(out, (uint64_t)model->margins.left);
+	buf_put_varint(out, (uint64_t)model->margins.right);
+	buf_put(out, model->tabs, sizeof(model->tabs));
+}
+
+static bool
+get_margins(struct reader *in, struct model *model)
+{
+	struct rect *margins = &model->margins;
+
+	margins->top = (int)reader_bounded(in, model->rows - 1u);
+	margins->bottom = (int)reader_bounded(in, model->rows);
+	margins->left = (int)reader_bounded(in, model->cols - 1u);
+	margins->right = (int)reader_bounded(in, model->cols);
+	return !in->bad && margins->top < margins->bottom && margins->left < margins->right;
+}
+
+static bool
+get_cursor(struct reader *in, struct model *model)
+{
+	const uint8_t *tabs;
+
+	model->row = (int)reader_bounded(in, model->rows - 1u);
+	model->col = (int)reader_bounded(in, model->cols - 1u);
+	model->pending_wrap = reader_u8(in) & 1;
+	model->shape = (uint8_t)reader_bounded(in, CURSOR_SHAPE_COUNT - 1);
+	if (!get_style(in, &model->pen) || !get_charsets(in, model->charset, &model->gl))
+		return false;
+	model->single_shift = (uint8_t)reader_bounded(in, 3);
+	model->last_glyph = reader_bounded(in, 0x10ffff);
+	model->modify_other_keys = (uint8_t)reader_bounded(in, 2);
+	model->modes = reader_bounded(in, MODE_ALL);
+	model->saved_modes = reader_bounded(in, MODE_ALL);
+	if (!get_margins(in, model) || (model->last_glyph != 0 && !glyph_valid(model->last_glyph)))
+		return false;
+	tabs = reader_raw(in, sizeof(model->tabs));
+	if (tabs != NULL)
+		memcpy(model->tabs, tabs, sizeof(model->tabs));
+	return tabs != NULL;
+}
+
+// The screen from before a synchronized update that is still open.
+static void
+put_held(struct buf *out, const struct model *model)
+{
+	const struct screen *held = model->held;
+
+	buf_put_u8(out, held != NULL);
+	if (held == NULL)
+		return;
+	buf_put_varint(out, held->cursor.row);
+	buf_put_varint(out, held->cursor.col);
+	buf_put_u8(out, held->cursor.shape);
+	buf_put_u8(
+	    out, (uint8_t)(held->cursor.blink | held->cursor.visible << 1 |
+			   held->cursor.pending_wrap << 2 | held->reverse << 3 | held->alt << 4));
+	put_title(out, held->title);
+	for (size_t i = 0; i < held->rows; i++)
+		put_row(out, held->row[i]);
+}
+
+static bool
+get_held_meta(struct reader *in, struct screen *held)
+{
+	uint8_t flags;
+
+	held->cursor.row = (uint16_t)reader_bounded(in, held->rows - 1u);
+	held->cursor.col = (uint16_t)reader_bounded(in, held->cols - 1u);
+	held->cursor.shape = (uint8_t)reader_bounded(in, CURSOR_SHAPE_COUNT - 1);
+	flags = reader_u8(in);
+	held->cursor.blink = flags & 1;
+	held->cursor.visible = flags >> 1 & 1;
+	held->cursor.pending_wrap = flags >> 2 & 1;
+	held->reverse = flags >> 3 & 1;
+	held->alt = flags >> 4 & 1;
+	return get_title(in, held->title);
+}
+
+static bool
+get_held(struct reader *in, struct model *model)
+{
+	if (!(reader_u8(in) & 1)) {
+		model->modes &= ~(uint32_t)MODE_SYNC;
+		return !in->bad;
+	}
+	model->held = screen_alloc(model->rows, model->cols);
+	if (!get_held_meta(in, model->held) ||
+	    !get_rows(in, model->held->row, model->rows, model->cols))
+		return false;
+	for (size_t i = 0; i < model->rows; i++)
+		row_publish(model->held->row[i]);
+	return (model->modes & MODE_SYNC) != 0;
+}
+
+static void
+put_history(struct buf *out, const struct model *model)
+{
+	buf_put_varint(out, model->history.len);
+	for (size_t i = 0; i < model->history.len; i++)
+		put_row(out, history_row(&model->history, i));
+}
+
+static bool
+get_history(struct reader *in, struct model *model)
+{
+	size_t len = reader_bounded(in, HISTORY_MAX);
+
+	for (size_t i = 0; i < len; i++) {
+		struct row *row = get_row(in, 0);
+
+		if (row == NULL)
+			return false;
+		history_push(&model->history, row);
+	}
+	return !in->bad;
+}
+
+static void
+put_partial(struct buf *out, const struct model *model)
+{
+	uint8_t partial[PARSER_PARTIAL_MAX + 1];
+	size_t len = parser_partial(&model->parser, partial);
+
+	buf_put_bytes(out, partial, len);
+	buf_put_varint(out, model->parser.partial_raw);
+}
+
+// What was half received is received again: it held no complete function, so nothing is obeyed
+// twice.
+static bool
+get_partial(struct reader *in, struct model *model)
+{
+	size_t len;
+	const uint8_t *partial = reader_bytes(in, &len, PARSER_PARTIAL_MAX + 1);
+	uint64_t raw = reader_varint(in);
+
+	if (in->bad || partial == NULL)
+		return false;
+	parser_feed(&model->parser, partial, len);
+	if (model->parser.partial_len > 0)
+		model->parser.partial_raw = raw;
+	return true;
+}
+
+// ---- a whole model -----------------------------------------------------------------------------
+
+void
+model_dump(const struct model *model, struct buf *out)
+{
+	buf_put(out, DUMP_MAGIC, strlen(DUMP_MAGIC));
+	buf_put_u8(out, DUMP_VERSION);
+	buf_put_varint(out, model->rows);
+	buf_put_varint(out, model->cols);
+	buf_put_u8(out, model->now == &model->alt);
+	put_cursor(out, model);
+	put_titles(out, model);
+	put_buffer(out, &model->main);
+	put_buffer(out, &model->alt);
+	put_held(out, model);
+	put_history(out, model);
+	put_partial(out, model);
+}
+
+static bool
+get_model(struct reader *in, struct model *model, bool alt)
+{
+	if (!get_cursor(in, model) || !get_titles(in, model) ||
+	    !get_buffer(in, model, &model->main) || !get_buffer(in, model, &model->alt) ||
+	    !get_held(in, model) || !get_history(in, model))
+		return false;
+	screen_switch(model, alt);
+	model_pen_changed(model);
+	return get_partial(in, model) && !in->bad && in->len == 0;
+}
+
+struct model *
+model_restore(const uint8_t *data, size_t len, const struct model_events *events)
+{
+	struct reader in = {.data = data, .len = len};
+	const uint8_t *magic = reader_raw(&in, strlen(DUMP_MAGIC));
+	uint16_t rows, cols;
+	bool alt;
+	struct model *model;
+
+	if (magic == NULL || memcmp(magic, DUMP_MAGIC, strlen(DUMP_MAGIC)) != 0 ||
+	    reader_u8(&in) != DUMP_VERSION)
+		return NULL;
+	rows = (uint16_t)reader_bounded(&in, SCREEN_ROWS_MAX);
+	cols = (uint16_t)reader_bounded(&in, SCREEN_COLS_MAX);
+	alt = reader_u8(&in) & 1;
+	if (in.bad || rows == 0 || cols == 0)
+		return NULL;
+	model = model_new(rows, cols, events);
+	if (get_model(&in, model, alt))
+		return model;
+	model_free(model);
+	return NULL;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: ISC
+// The last lines that left the top of the main screen.
+#pragma once
+
+#include "vt/row.h"
+
+struct history {
+	struct row **row; // owned ring of `cap` entries, allocated as needed
+	size_t cap;
+	size_t first, len;
+};
+
+void history_fini(struct history *history);
+void history_clear(struct history *history);
+// Takes over the reference; the oldest line goes when there are HISTORY_MAX.
+void history_push(struct history *history, struct row *row);
+const struct row *history_row(const struct history *history, size_t index); // borrowed; 0: oldest
