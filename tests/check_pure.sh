@@ -22,6 +22,7 @@ wanted=$(nm -u "$archive" 2>/dev/null | awk '$1 == "U" || $1 == "w" { print $2 }
 bad=0
 for symbol in $wanted; do
 	echo "$symbol" | grep -qE "^($prefixes)" && continue
+	# shellcheck disable=SC2086
 	printf '%s\n' $allowed $defined | grep -qxF "$symbol" && continue
 	echo "vt/ calls $symbol: it is not pure (tests/check_pure.sh has the list of what it may call)"
 	bad=1
