@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: ISC
+// The keeper's control socket: the attached front and short requests, from the host's uid only.
+#include "server/keeper_parts.h"
+
+#include "server/session.h"
+#include "server/tty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static void
+conn_init(struct keeper *k, struct conn *conn, int fd)
+{
+	conn->fd = fd;
+	conn->passed = -1;
+	conn->hello = conn->closing = conn->taken = false;
+	conn->deadline_ms = k->now_ms + LIMIT_HELLO_MS;
+	conn->tx = (struct tx){0};
+	conn->rx_len = conn->rx_used = conn->input_len = 0;
+}
+
+void
+control_init(struct keeper *k)
+{
+	struct conn *first = &k->conn[0];
+
+	for (size_t i = 0; i < KEEPER_CONNS; i++)
+		k->conn[i].fd = -1;
+	k->tty = -1;
+	conn_init(k, first, k->options->first);
+	first->hello = true;
+	if (k->options->tty < 0)
+		return;
+	first->deadline_ms = 0;
+	k->front = first;
+	k->front_phase = FRONT_LIVE;
+	k->tty = k->options->tty;
+	k->tty_saved = k->options->termios;
+}
+
+// ---- leaving -------------------------------------------------------------------------------------
+
+// Lets go of the front. `restored`: it has put its terminal back itself.
+static void
+front_drop(struct keeper *k, bool restored)
+{
+	if (k->tty >= 0) {
+		if (!restored)
+			tty_rescue(k->tty, &k->tty_saved);
+		close(k->tty);
+	}
+	k->tty = -1;
+	k->front = NULL;
+	k->front_phase = FRONT_NONE;
+	k->front_ms = 0;
+	keeper_drop(k);
+}
+
+static void
+conn_close(struct keeper *k, struct conn *conn)
+{
+	if (conn->fd < 0)
+		return;
+	if (conn == k->front)
+		front_drop(k, k->exit_sent);
+	close(conn->fd);
+	if (conn->passed >= 0)
+		close(conn->passed);
+	conn->fd = conn->passed = -1;
+}
+
+static void
+say(struct conn *conn, uint8_t type)
+{
+	tx_begin(&conn->tx, type);
+	tx_end(&conn->tx, NULL, 0);
+}
+
+static void
+say_error(struct conn *conn, int status, const char *text)
+{
+	tx_begin(&conn->tx, CONTROL_ERROR);
+	tx_varint(&conn->tx, (uint64_t)status);
+	tx_string(&conn->tx, text);
+	tx_end(&conn->tx, NULL, 0);
+	conn->closing = true;
+}
+
+// ---- what clients say ----------------------------------------------------------------------------
+
+static bool
+on_hello(struct conn *conn, struct reader *reader)
+{
+	const uint8_t *magic = reader_raw(reader, strlen(PROTO_MAGIC));
+	uint32_t version = reader_bounded(reader, UINT32_MAX);
+	char text[80];
+
+	if (reader->bad || memcmp(magic, PROTO_MAGIC, strlen(PROTO_MAGIC)) != 0)
+		return false;
+	conn->hello = true;
+	if (version != PROTO_VERSION) {
+		snprintf(text, sizeof(text),
+		    "the session speaks version %d of the protocol, not %lu", PROTO_VERSION,
+		    (unsigned long)version);
+		say_error(conn, EX_PROTOCOL, text);
+	}
+	return true;
+}
+
+static bool
+on_info(struct keeper *k, struct conn *conn)
+{
+	struct tx *tx = &conn->tx;
+
+	tx_begin(tx, CONTROL_INFO_IS);
+	tx_string(tx, k->options->name);
+	tx_varint(tx, (uint64_t)getpid());
+	tx_varint(tx, (uint64_t)k->pty.child);
+	tx_varint(tx, (uint64_t)k->started);
+	tx_varint(tx, k->rows);
+	tx_varint(tx, k->cols);
+	tx_varint(tx, k->front != NULL);
+	tx_varint(tx, k->mirror.viewers);
+	tx_string(tx, k->options->argv[0]);
+	tx_end(tx, NULL, 0);
+	return true;
+}
+
+static bool
+on_stop(struct keeper *k, struct conn *conn)
+{
+	keeper_stop(k);
+	say(conn, CONTROL_OK);
+	conn->deadline_ms = 0; // it waits for the end
+	return true;
+}
+
+// The front that was there is told, and its connection ends when it has read that.
+static void
+front_replace(struct keeper *k)
+{
+	struct conn *old = k->front;
+
+	if (!old)
+		return;
+	front_drop(k, true);
+	old->closing = old->taken = true;
+	old->deadline_ms = k->now_ms + KEEPER_IDLE_MS;
+	old->input_len = 0;
+}
+
+static bool
+on_attach(struct keeper *k, struct conn *conn, struct reader *reader)
+{
+	uint32_t rows = reader_bounded(reader, TTY_SIZE_MAX),
+		 cols = reader_bounded(reader, TTY_SIZE_MAX);
+	const uint8_t *saved = reader_raw(reader, sizeof(k->tty_saved));
+
+	if (reader->bad || !rows || !cols || conn == k->front)
+		return false;
+	if (k->ended) {
+		say_error(conn, EX_UNAVAILABLE, "the session has just ended");
+		return true;
+	}
+	if (conn->passed < 0 || !isatty(conn->passed)) {
+		say_error(conn, EX_USAGE, "attaching needs a terminal");
+		return true;
+	}
+	front_replace(k);
+	memcpy(&k->tty_saved, saved, sizeof(k->tty_saved));
+	k->tty = conn->passed;
+	conn->passed = -1;
+	conn->deadline_ms = 0;
+	k->front = conn;
+	k->front_phase = FRONT_WAITING;
+	k->front_ms = k->now_ms + KEEPER_ATTACH_MS;
+	k->front_sent = k->ring.end;
+	keeper_resize(k, (uint16_t)rows, (uint16_t)cols);
+	return true;
+}
+
+static bool
+on_ready(struct keeper *k, struct reader *reader)
+{
+	uint64_t again = reader_varint(reader);
+
+	if (reader->bad || k->front_phase != FRONT_PAINTING)
+		return false;
+	if (again > k->ring.end - k->ring.start)
+		again = k->ring.end - k->ring.start;
+	k->front_sent = k->ring.end - again;
+	k->front_phase = FRONT_LIVE;
+	k->front_ms = 0;
+	return true;
+}
+
+static bool
+on_resize(struct keeper *k, struct reader *reader)
+{
+	uint32_t rows = reader_bounded(reader, TTY_SIZE_MAX),
+		 cols = reader_bounded(reader, TTY_SIZE_MAX);
+
+	if (reader->bad || !rows || !cols)
+		return false;
+	keeper_resize(k, (uint16_t)rows, (uint16_t)cols);
+	return true;
+}
+
+static bool
+on_request(struct keeper *k, struct conn *conn, const struct msg *msg)
+{
+	struct reader reader = {.data = msg->data, .len = msg->len};
+	bool is_front = conn == k->front;
+
+	if (!conn->hello)
+		return msg->type == CONTROL_HELLO && on_hello(conn, &reader);
+	if (!is_front)
+		conn->deadline_ms = k->now_ms + KEEPER_IDLE_MS;
+	switch (msg->type) {
+	case CONTROL_INFO: return !is_front && on_info(k, conn);
+	case CONTROL_STOP: return !is_front && on_stop(k, conn);
+	case CONTROL_ATTACH: return on_attach(k, conn, &reader);
+	case CONTROL_READY: return is_front && on_ready(k, &reader);
+	case CONTROL_RESIZE: return is_front && on_resize(k, &reader);
+	case CONTROL_INPUT: conn->input_len = is_front ? msg->len : 0; return is_front;
+	case CONTROL_DETACH:
+		if (is_front)
+			front_drop(k, true);
+		conn->closing = true;
+		return is_front;
+	default: return false;
+	}
+}
+
+// Takes whole messages, one by one: while an answer is on its way or typing waits, the next stays.
+static void
+conn_parse(struct keeper *k, struct conn *conn)
+{
+	struct buf in = {.data = conn->rx, .len = conn->rx_len};
+	struct msg msg;
+
+	while (conn->fd >= 0 && !conn->closing && !conn->input_len &&
+	       (conn == k->front || tx_idle(&conn->tx))) {
+		size_t max = conn->hello ? CONTROL_MAX : LIMIT_HELLO_BYTES;
+		enum msg_status status = msg_get(&in, &conn->rx_used, max, &msg);
+
+		if (status == MSG_NONE)
+			break;
+		if (status == MSG_BAD || !on_request(k, conn, &msg)) {
+			conn_close(k, conn);
+			return;
+		}
+		if (conn->input_len)
+			input_flush(k);
+	}
+	if (!conn->input_len && conn->rx_used) {
+		conn->rx_len -= conn->rx_used;
+		memmove(conn->rx, conn->rx + conn->rx_used, conn->rx_len);
+		conn->rx_used = 0;
+	}
+}
+
+// ---- bytes in ------------------------------------------------------------------------------------
+
+// Keeps the last fd that came; more than one at a time, or unasked for, are closed.
+static void
+take_fds(struct conn *conn, struct msghdr *message)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		int fd;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+		    c->cmsg_len < CMSG_LEN(sizeof(fd)))
+			continue;
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+		if (conn->passed >= 0)
+			close(conn->passed);
+		conn->passed = fd;
+	}
+}
+
+static ssize_t
+conn_receive(struct conn *conn)
+{
+	char control[CMSG_SPACE(sizeof(int))];
+	struct iovec part = {
+	    .iov_base = conn->rx + conn->rx_len, .iov_len = sizeof(conn->rx) - conn->rx_len};
+	struct msghdr message = {.msg_iov = &part,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	ssize_t len = recvmsg(conn->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (len >= 0)
+		take_fds(conn, &message);
+	return len;
+}
+
+bool
+control_wants_read(const struct keeper *k, const struct conn *conn)
+{
+	return conn->rx_len < sizeof(conn->rx) && !conn->closing && !conn->input_len &&
+	       (conn == k->front || tx_idle(&conn->tx));
+}
+
+void
+control_read(struct keeper *k, struct conn *conn)
+{
+	// A hang-up is reported even if nothing was asked for; then what it still had to say is lost.
+	ssize_t len = control_wants_read(k, conn) ? conn_receive(conn) : 0;
+
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (len <= 0) {
+		conn_close(k, conn);
+		return;
+	}
+	conn->rx_len += (size_t)len;
+	conn_parse(k, conn);
+}
+
+void
+control_accept(struct keeper *k)
+{
+	int fd = accept4(k->options->control_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	uid_t uid;
+
+	if (fd < 0)
+		return;
+	uid = session_peer(fd, NULL);
+	for (size_t i = 0; i < KEEPER_CONNS && (uid == getuid() || uid == 0); i++) {
+		if (k->conn[i].fd < 0) {
+			conn_init(k, &k->conn[i], fd);
+			return;
+		}
+	}
+	close(fd); // not ours, or too many: those that say nothing are gone in seconds
+}
+
+// ---- bytes to the PTY ----------------------------------------------------------------------------
+
+bool
+input_waits(const struct keeper *k)
+{
+	return k->reply_len || (k->front && k->front->input_len);
+}
+
+static size_t
+pty_write(struct keeper *k, const void *data, size_t len)
+{
+	ssize_t written = write(k->pty.master, data, len);
+
+	return written > 0 ? (size_t)written : 0;
+}
+
+void
+input_flush(struct keeper *k)
+{
+	struct conn *front = k->front;
+
+	if (k->reply_len) {
+		size_t done = pty_write(k, k->reply, k->reply_len);
+
+		k->reply_len -= done;
+		memmove(k->reply, k->reply + done, k->reply_len);
+	}
+	if (!k->reply_len && front && front->input_len)
+		front->input_len -=
+		    pty_write(k, front->rx + front->rx_used - front->input_len, front->input_len);
+}
+
+// ---- bytes out -----------------------------------------------------------------------------------
+
+// Puts the next message for a client on its way. False: there is none.
+static bool
+conn_next(struct keeper *k, struct conn *conn)
+{
+	struct ring_pos pos = {.offset = k->front_sent, .mark = k->ring.mark_end};
+	const struct ring_mark *mark;
+	const uint8_t *data;
+	size_t len;
+
+	if (conn->taken) {
+		conn->taken = false;
+		say(conn, CONTROL_TAKEN);
+		return true;
+	}
+	if (conn != k->front || k->front_phase != FRONT_LIVE || k->exit_sent)
+		return false;
+	if (ring_peek(&k->ring, pos, KEEPER_CHUNK, &data, &len, &mark) == RING_BYTES) {
+		tx_begin(&conn->tx, CONTROL_OUTPUT);
+		tx_end(&conn->tx, data, len);
+		k->front_sent += len;
+		return true;
+	}
+	if (!k->drained)
+		return false;
+	tx_begin(&conn->tx, CONTROL_EXIT);
+	tx_varint(&conn->tx, (uint64_t)k->status);
+	tx_end(&conn->tx, NULL, 0);
+	k->exit_sent = true;
+	return true;
+}
+
+static void
+conn_flush(struct keeper *k, struct conn *conn)
+{
+	do {
+		switch (tx_flush(&conn->tx, conn->fd)) {
+		case TX_AGAIN: return;
+		case TX_DEAD: conn_close(k, conn); return;
+		case TX_DONE: break;
+		}
+	} while (conn_next(k, conn));
+	if (conn->closing)
+		conn_close(k, conn);
+	else if (conn->rx_len > conn->rx_used)
+		conn_parse(k, conn); // what waited for the answer to leave, or for the PTY
+}
+
+void
+control_flush(struct keeper *k)
+{
+	for (size_t i = 0; i < KEEPER_CONNS; i++) {
+		if (k->conn[i].fd >= 0)
+			conn_flush(k, &k->conn[i]);
+	}
+}
+
+bool
+control_wants_write(const struct keeper *k, const struct conn *conn)
+{
+	(void)k;
+	return !tx_idle(&conn->tx);
+}
+
+// ---- time ----------------------------------------------------------------------------------------
+
+// The mirror's last dump is of this very place: what it shows now is what the front must paint.
+static bool
+mirror_caught_up(const struct keeper *k)
+{
+	return k->mirror.dump_len && ring_at_end(&k->ring, k->mirror.dumped) && !k->resize_due;
+}
+
+static void
+front_tick(struct keeper *k)
+{
+	bool late = k->front_ms && k->now_ms >= k->front_ms;
+
+	if (k->front_phase == FRONT_WAITING && tx_idle(&k->front->tx) &&
+	    (late || mirror_caught_up(k))) {
+		say(k->front, CONTROL_PAUSED);
+		k->front_phase = FRONT_PAINTING;
+		k->front_ms = k->now_ms + KEEPER_ATTACH_MS;
+	} else if (k->front_phase != FRONT_NONE && late) {
+		conn_close(k, k->front); // the session does not stand still for it
+	}
+}
+
+void
+control_tick(struct keeper *k)
+{
+	front_tick(k);
+	for (size_t i = 0; i < KEEPER_CONNS; i++) {
+		struct conn *conn = &k->conn[i];
+
+		if (conn->fd >= 0 && conn->deadline_ms && k->now_ms >= conn->deadline_ms)
+			conn_close(k, conn);
+	}
+}
+
+uint64_t
+control_due(const struct keeper *k)
+{
+	uint64_t due = k->front_ms ? k->front_ms : UINT64_MAX;
+
+	for (size_t i = 0; i < KEEPER_CONNS; i++) {
+		const struct conn *conn = &k->conn[i];
+
+		if (conn->fd >= 0 && conn->deadline_ms && conn->deadline_ms < due)
+			due = conn->deadline_ms;
+	}
+	return due;
+}

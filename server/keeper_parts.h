@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: ISC
+// The keeper's state, shared by keeper.c (loop, PTY), keeper_mirror.c (the mirror's end of the
+// stream), keeper_control.c (the front and other clients) and keeper_io.c (messages out).
+#pragma once
+
+#include "server/keeper.h"
+#include "server/msg.h"
+#include "server/proto.h"
+#include "server/pty.h"
+#include "server/ring.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+// ---- timings and sizes ---------------------------------------------------------------------------
+#define KEEPER_DUMP_EVERY (2u << 20)  // bytes after which the mirror is asked for a dump
+#define KEEPER_KEEP_BYTES (64u << 10) // bytes kept from before a dump: an unfinished sequence
+#define KEEPER_CHUNK (64u << 10)      // bytes in one message, and read from the PTY in one go
+#define KEEPER_CONNS 32               // connections on the control socket
+#define KEEPER_IDLE_MS 5000           // a client that asks nothing more is let go
+#define KEEPER_ATTACH_MS 5000         // for the mirror, then for the front, before the show goes on
+#define KEEPER_GRACE_MS 5000          // from SIGHUP to SIGKILL at `stop`
+#define KEEPER_GOODBYE_MS 1000        // for the mirror at the end
+#define KEEPER_LAST_WORDS_MS 5000     // for a front that takes no more output at the end
+#define KEEPER_RESPAWN_MAX_MS 30000   // between tries when mirrors keep dying
+#define KEEPER_REPLY_RATE 512         // answers to terminal queries: a second, and at once
+#define CONTROL_MAX 4200              // bytes of a message from a client; CONTROL_INPUT is longest
+
+// ---- messages out: keeper_io.c -------------------------------------------------------------------
+// One message on its way. Small fields are copied, a large tail (`body`) is sent from where it is.
+#define TX_HEAD 640
+struct tx {
+	uint8_t head[TX_HEAD];
+	size_t pos, len;     // of head: what is left to send; pos == len: nothing
+	const uint8_t *body; // borrowed, must stand until tx_idle()
+	size_t body_len;
+};
+bool tx_idle(const struct tx *tx);
+// Only when idle. Fields follow, then tx_end(); what does not fit is left out.
+void tx_begin(struct tx *tx, uint8_t type);
+void tx_varint(struct tx *tx, uint64_t value);
+void tx_string(struct tx *tx, const char *text);
+void tx_end(struct tx *tx, const uint8_t *body, size_t body_len);
+enum tx_status { TX_DONE, TX_AGAIN, TX_DEAD };
+enum tx_status tx_flush(struct tx *tx, int fd);
+
+// The answer to a terminal query, from a table. 0 if the kind or a number in it is not one of ours.
+#define REPLY_MAX 32
+size_t reply_format(uint32_t kind, uint32_t a, uint32_t b, char out[REPLY_MAX]);
+
+// ---- the mirror: keeper_mirror.c -----------------------------------------------------------------
+struct mirror_link {
+	pid_t pid;
+	int fd;              // -1: none lives
+	uint64_t respawn_ms; // when the next one starts
+	struct tx tx;
+	bool greeted;    // RESTORE was sent
+	bool restored;   // and acknowledged
+	bool ended_sent; // KEEPER_ENDED was sent
+	struct ring_pos sent;
+	uint64_t acked;       // offset
+	uint64_t progress_ms; // last progress, or when there began to be something to wait for
+	bool behind;          // at the last look: there is something to wait for
+	uint64_t full_ms;     // since when the ring has been full, or 0
+	bool dump_asked;
+	struct ring_pos asked; // where
+	uint8_t *rx;           // owned, MIRROR_RX bytes
+	size_t rx_len;
+	uint8_t *store;         // owned, MIRROR_RX bytes: where the last dump stands
+	const uint8_t *dump;    // in `store`
+	size_t dump_len;        // 0: none, the stream starts with a blank screen
+	struct ring_pos dumped; // where in the stream that is
+	uint64_t replied;       // queries up to this offset have been answered or let go
+	uint64_t reply_ms;      // when the allowance for replies was last topped up
+	uint32_t reply_allowance;
+	uint32_t viewers;
+	uint64_t death_ms;   // of the last one, 0: none
+	uint64_t death_sent; // what it had been sent by then
+	uint32_t deaths;     // in a row, without 5 s between
+};
+#define MIRROR_RX (LIMIT_DUMP_BYTES + (1u << 20))
+
+// ---- clients: keeper_control.c -------------------------------------------------------------------
+struct conn {
+	int fd;               // -1: free
+	int passed;           // an fd that came with a message, or -1
+	bool hello;           // has said who it is
+	bool closing;         // once what is on its way out has gone
+	bool taken;           // to be told CONTROL_TAKEN before that
+	uint64_t deadline_ms; // 0: none
+	struct tx tx;
+	uint8_t rx[2 * CONTROL_MAX];
+	size_t rx_len, rx_used;
+	size_t input_len; // of CONTROL_INPUT before rx_used, not yet taken by the PTY
+};
+
+enum front_phase {
+	FRONT_NONE,
+	FRONT_WAITING,  // for the mirror to catch up
+	FRONT_PAINTING, // told PAUSED
+	FRONT_LIVE,
+};
+
+struct keeper {
+	const struct keeper_options *options;
+	uint64_t now_ms; // of this turn of the loop
+	int64_t started; // unix seconds
+	int signal_fd, exe_fd, err_fd;
+	char start_text[24]; // `started`, for the mirror
+	struct pty pty;
+	uint16_t rows, cols;
+	bool resize_due; // not yet in the ring: too many resizes wait there
+	struct ring ring;
+	struct mirror_link mirror;
+	struct conn conn[KEEPER_CONNS];
+
+	struct conn *front; // or NULL
+	enum front_phase front_phase;
+	uint64_t front_ms;   // when this phase is given up; 0: never
+	uint64_t front_sent; // offset
+	bool exit_sent;      // CONTROL_EXIT
+	int tty;             // the front's terminal, or -1
+	struct termios tty_saved;
+
+	char reply[4096]; // answers that the PTY has yet to take
+	size_t reply_len;
+
+	bool stopping;
+	uint64_t kill_ms;  // when the child is killed
+	bool ended;        // the child has been reaped
+	bool drained;      // and the PTY is empty
+	size_t drain_left; // bytes still to be read then, at most
+	int status;        // for CONTROL_EXIT
+	uint64_t ended_ms;
+};
+
+// Every *_due(): when it next has something to do without being woken, or UINT64_MAX.
+// keeper.c
+void keeper_resize(struct keeper *k, uint16_t rows, uint16_t cols);
+void keeper_stop(struct keeper *k);
+// Frees what neither the front nor the mirror needs any more.
+void keeper_drop(struct keeper *k);
+bool keeper_reading(const struct keeper *k); // whether the PTY is read
+// keeper_mirror.c
+bool mirror_init(struct keeper *k);
+void mirror_read(struct keeper *k);
+void mirror_flush(struct keeper *k);
+void mirror_tick(struct keeper *k); // starts, gives up and replaces
+bool mirror_wants_write(const struct keeper *k);
+uint64_t mirror_due(const struct keeper *k);
+// keeper_control.c
+void control_init(struct keeper *k);
+void control_accept(struct keeper *k);
+void control_read(struct keeper *k, struct conn *conn);
+void control_flush(struct keeper *k);
+void control_tick(struct keeper *k);
+bool control_wants_write(const struct keeper *k, const struct conn *conn);
+bool control_wants_read(const struct keeper *k, const struct conn *conn);
+uint64_t control_due(const struct keeper *k);
+// What waits for the PTY to take it: the host's typing, and answers.
+bool input_waits(const struct keeper *k);
+void input_flush(struct keeper *k);
