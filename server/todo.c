@@ -23,8 +23,5 @@ MISSING(cmd_who)
 MISSING(cmd_dump)
 MISSING(cmd_render)
 MISSING(cmd_mirror)
-MISSING(cmd_host)
 MISSING(cmd_attach)
-MISSING(cmd_list)
-MISSING(cmd_stop)
 

@@ -53,7 +53,6 @@ static void
 restore(struct model *model)
 {
 	move_restore(model, &model->now->saved);
-	model->pending_wrap = false; // as xterm; 1049 brings it back
 }
 
 static void

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: ISC
+// The front: the host's terminal, raw both ways between it and the keeper.
+#pragma once
+
+#include "server/chord.h"
+#include "server/control.h"
+
+#include <termios.h>
+
+struct front {
+	struct control control; // owned; the channel to the keeper
+	int tty;                // owned; the terminal, nonblocking if the system allows
+	struct termios saved;   // of the terminal before
+	struct chord chord;
+	uint16_t rows, cols; // of the terminal, within the limits of a session
+	bool cut;            // it is larger than that
+};
+
+#define FRONT_KEY_DEFAULT "^\\"
+
+// Opens the terminal and sets up the detach key (NULL: $MIRRORD_DETACH_KEY or the default). Returns
+// EX_OK, or EX_USAGE with `why`.
+int front_init(struct front *front, const char *key, char why[SESSION_WHY]);
+void front_fini(struct front *front);
+// Makes the terminal raw. With `blank`, what it shows is scrolled away, so that host and guests see
+// the same screen.
+void front_enter(struct front *front, bool blank);
+// Runs until the child's end, the detach key, a signal or the loss of either side. The terminal is
+// itself again when it returns the exit status; `what` is one line for the host, or empty.
+int front_run(struct front *front, const char *name, char what[SESSION_WHY]);
+// Puts the terminal back; front_run() has done so.
+void front_leave(struct front *front, bool layout);

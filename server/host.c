@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: ISC
+// Starting a session: `mirrord [-n NAME] [--detach] -- CMD`.
+#include "server/commands.h"
+#include "server/front.h"
+#include "server/keeper.h"
+#include "server/tty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#define START_MS 10000 // for the keeper to say that the child runs
+#define BACKLOG 64
+
+struct host {
+	const char *name;
+	bool detach;
+	const char *size; // as given, or NULL
+	const char *key;
+	char *const *argv;
+	struct session session;
+	int view_fd, control_fd;
+	struct front front; // of a session with a terminal
+	uint16_t rows, cols;
+};
+
+static int
+fail(int status, const char *text)
+{
+	fprintf(stderr, "mirrord: %s\n", text);
+	return status;
+}
+
+// ---- options -------------------------------------------------------------------------------------
+
+static char *const *
+default_command(void)
+{
+	static char *shell[2];
+	struct passwd *pw;
+
+	shell[0] = getenv("SHELL");
+	if (!shell[0] || !*shell[0]) {
+		pw = getpwuid(getuid());
+		shell[0] = pw && *pw->pw_shell ? strdup(pw->pw_shell) : NULL;
+	}
+	if (!shell[0])
+		shell[0] = strdup("/bin/sh");
+	return shell;
+}
+
+static int
+parse_options(struct host *host, int argc, char **argv)
+{
+	enum { DETACH = 256, SIZE, KEY };
+	static const struct option options[] = {{"name", required_argument, NULL, 'n'},
+	    {"detach", no_argument, NULL, DETACH}, {"size", required_argument, NULL, SIZE},
+	    {"detach-key", required_argument, NULL, KEY}, {0}};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+:n:", options, NULL)) != -1) {
+		switch (option) {
+		case 'n': host->name = optarg; break;
+		case DETACH: host->detach = true; break;
+		case SIZE: host->size = optarg; break;
+		case KEY: host->key = optarg; break;
+		default:
+			fprintf(stderr, "mirrord: %s \"%s\"; see `mirrord --help`\n",
+			    option == ':' ? "a value is missing after" : "unknown option",
+			    argv[optind - 1]);
+			return EX_USAGE;
+		}
+	}
+	host->argv = optind < argc ? argv + optind : default_command();
+	return EX_OK;
+}
+
+static bool
+parse_size(struct host *host, bool *cut)
+{
+	unsigned long cols = 0, rows = 0;
+	char end;
+
+	if (host->size && (strspn(host->size, "0123456789x") != strlen(host->size) ||
+			      sscanf(host->size, "%6lux%6lu%c", &cols, &rows, &end) != 2))
+		return false;
+	*cut = tty_clamp(rows, cols, &host->rows, &host->cols);
+	return true;
+}
+
+static int
+check_options(struct host *host)
+{
+	char why[SESSION_WHY];
+	const char *outer = getenv("MIRRORD_SESSION");
+	bool cut = false;
+
+	if (outer && *outer) {
+		fprintf(stderr,
+		    "mirrord: this is inside the session \"%.64s\" already: sessions do not nest. "
+		    "Leave it first, or start the other one from another terminal\n",
+		    outer);
+		return EX_USAGE;
+	}
+	if (!session_name_ok(host->name, why))
+		return fail(EX_USAGE, why);
+	if (host->size && !host->detach)
+		return fail(
+		    EX_USAGE, "--size goes with --detach: a terminal has a size of its own");
+	if (!parse_size(host, &cut))
+		return fail(EX_USAGE, "--size wants COLSxROWS, e.g. --size=80x24");
+	if (!host->detach) {
+		int status = front_init(&host->front, host->key, why);
+
+		if (status != EX_OK && host->front.tty < 0 && strstr(why, "not a terminal"))
+			strcat(why, ": use --detach to run a session without one");
+		if (status != EX_OK)
+			return fail(status, why);
+		host->rows = host->front.rows;
+		host->cols = host->front.cols;
+		cut = host->front.cut;
+	}
+	if (cut)
+		fprintf(stderr, "mirrord: a session has at most %dx%d cells: this one is %ux%u\n",
+		    TTY_SIZE_MAX, TTY_SIZE_MAX, (unsigned)host->cols, (unsigned)host->rows);
+	return EX_OK;
+}
+
+// ---- sockets -------------------------------------------------------------------------------------
+
+// Says who has the name, if somebody does.
+static int
+check_taken(const struct session *session, char why[SESSION_WHY])
+{
+	struct control_info info;
+	char reason[SESSION_WHY], since[32] = "?";
+	int status = control_ask_info(session->control, &info, reason);
+	time_t start = (time_t)info.start;
+	struct tm tm;
+
+	if (status == EX_NOHOST)
+		return EX_OK;
+	if (status != EX_OK) {
+		snprintf(why, SESSION_WHY,
+		    "the name \"%s\" is taken, and its session cannot be asked: %.200s. Choose "
+		    "another name with -n NAME",
+		    session->name, reason);
+		return EX_CANTCREAT;
+	}
+	if (localtime_r(&start, &tm))
+		strftime(since, sizeof(since), "%Y-%m-%d %H:%M:%S", &tm);
+	snprintf(why, SESSION_WHY,
+	    "the name \"%s\" is taken by pid %d since %s. Choose another with -n NAME, or take "
+	    "that "
+	    "session with `mirrord attach %s`",
+	    session->name, (int)info.keeper, since, session->name);
+	return EX_CANTCREAT;
+}
+
+static int
+listen_at(const char *path, mode_t mode)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t before = umask(0177);
+	bool ok;
+
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	unlink(path); // of a session that ended badly: we hold the lock, and nobody listens
+	ok = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+	     chmod(path, mode) == 0 && listen(fd, BACKLOG) == 0;
+	umask(before);
+	if (ok)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int
+make_sockets(struct host *host, char why[SESSION_WHY])
+{
+	struct session *session = &host->session;
+	struct stat st;
+	int status = check_taken(session, why);
+
+	if (status != EX_OK)
+		return status;
+	// Guests of the directory's group may watch, if an administrator lets them in there.
+	host->view_fd = listen_at(
+	    session->view, stat(session->dir, &st) == 0 && (st.st_mode & S_IRGRP) ? 0660 : 0600);
+	host->control_fd = listen_at(session->control, 0600);
+	if (host->view_fd >= 0 && host->control_fd >= 0)
+		return EX_OK;
+	snprintf(why, SESSION_WHY, "cannot make the sockets in %.256s: %s", session->dir,
+	    strerror(errno));
+	return EX_CANTCREAT;
+}
+
+// One at a time looks whether a name is free and takes it.
+static int
+open_session(struct host *host, char why[SESSION_WHY])
+{
+	char dir[PATH_MAX], path[PATH_MAX + 8];
+	int lock, status;
+
+	if (!session_dir_make(dir, why))
+		return EX_NOPERM;
+	if (!session_paths(&host->session, dir, host->name, getuid(), why))
+		return EX_CANTCREAT;
+	snprintf(path, sizeof(path), "%s/.lock", dir);
+	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (lock < 0 || flock(lock, LOCK_EX) < 0) {
+		snprintf(why, SESSION_WHY, "cannot lock %.256s: %s", path, strerror(errno));
+		status = EX_CANTCREAT;
+	} else {
+		status = make_sockets(host, why);
+	}
+	if (lock >= 0)
+		close(lock);
+	return status;
+}
+
+// ---- the keeper ----------------------------------------------------------------------------------
+
+static int
+compare_fds(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+// The keeper outlives whoever started it, so it keeps nothing of theirs.
+static void
+close_others(int *keep, size_t count)
+{
+	int from = 3;
+
+	qsort(keep, count, sizeof(*keep), compare_fds);
+	for (size_t i = 0; i < count; i++) {
+		if (keep[i] < from)
+			continue;
+		if (keep[i] > from)
+			close_range((unsigned)from, (unsigned)keep[i] - 1, 0);
+		from = keep[i] + 1;
+	}
+	close_range((unsigned)from, ~0u, 0);
+}
+
+static void
+become_keeper(struct host *host, int first)
+{
+	struct keeper_options options = {
+	    .name = host->name,
+	    .argv = host->argv,
+	    .rows = host->rows,
+	    .cols = host->cols,
+	    .view_fd = host->view_fd,
+	    .control_fd = host->control_fd,
+	    .view_path = host->session.view,
+	    .control_path = host->session.control,
+	    .first = first,
+	    .tty = host->detach ? -1 : host->front.tty,
+	    .termios = host->front.saved,
+	};
+	int keep[] = {host->view_fd, host->control_fd, first, options.tty};
+	int null = open("/dev/null", O_RDWR);
+
+	setsid();
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+	close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	_exit(keeper_run(&options));
+}
+
+// Starts the keeper and waits until it says that the child runs.
+static int
+start_keeper(struct host *host, struct control *control, char why[SESSION_WHY])
+{
+	struct msg msg;
+	int pair[2], status;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0 ||
+	    (pid = fork()) < 0) {
+		snprintf(why, SESSION_WHY, "cannot start the session: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	if (pid == 0)
+		become_keeper(host, pair[1]);
+	close(pair[1]);
+	control_adopt(control, pair[0]);
+	status = control_wait(control, control_now_ms() + START_MS, &msg, why);
+	return status;
+}
+
+static int
+run_front(struct host *host)
+{
+	char what[SESSION_WHY];
+	int status;
+
+	front_enter(&host->front, true);
+	status = front_run(&host->front, host->name, what);
+	if (*what)
+		fprintf(stderr, "mirrord: %s\n", what);
+	return status;
+}
+
+static void
+print_started(const struct host *host)
+{
+	printf("session \"%s\" runs in the background\n"
+	       "  watch it   mirrord view %s\n"
+	       "  take it    mirrord attach %s\n"
+	       "  end it     mirrord stop %s\n",
+	    host->name, host->name, host->name, host->name);
+}
+
+int
+cmd_host(int argc, char **argv)
+{
+	struct host host = {.name = SESSION_DEFAULT_NAME,
+	    .view_fd = -1,
+	    .control_fd = -1,
+	    .front = {.tty = -1, .control = {.fd = -1}}};
+	char why[SESSION_WHY];
+	int status = parse_options(&host, argc, argv);
+
+	if (status == EX_OK)
+		status = check_options(&host);
+	if (status != EX_OK)
+		return status;
+	status = open_session(&host, why);
+	if (status == EX_OK) {
+		status = start_keeper(&host, &host.front.control, why);
+		if (status != EX_OK) {
+			unlink(host.session.view);
+			unlink(host.session.control);
+		}
+	}
+	if (status != EX_OK)
+		return fail(status, why);
+	close(host.view_fd);
+	close(host.control_fd);
+	if (host.detach)
+		print_started(&host);
+	else
+		status = run_front(&host);
+	front_fini(&host.front);
+	return status;
+}
