@@ -232,6 +232,8 @@ scroll_down(struct model *model, const struct sequence *seq)
 static void
 scroll_left(struct model *model, const struct sequence *seq)
 {
+	if (!move_in_margins(model))
+		return;
 	editor_delete_cols(
 	    model->editor, model->margins.left, model->margins, sequence_count(seq, 0));
 	model->dirty = true;
@@ -240,6 +242,8 @@ scroll_left(struct model *model, const struct sequence *seq)
 static void
 scroll_right(struct model *model, const struct sequence *seq)
 {
+	if (!move_in_margins(model))
+		return;
 	editor_insert_cols(
 	    model->editor, model->margins.left, model->margins, sequence_count(seq, 0));
 	model->dirty = true;
@@ -299,6 +303,7 @@ scorc(struct model *model, const struct sequence *seq)
 {
 	(void)seq;
 	move_restore(model, &model->now->saved);
+	reset_wrap(model); // as xterm; 1049 brings it back
 }
 
 static void
@@ -509,8 +514,6 @@ static const struct csi_entry entries[] = {
     {0, 0, 'a', hpr},
     {0, 0, 'e', vpr},
     {0, 0, 'f', cup},
-    {0, 0, 'j', cub},
-    {0, 0, 'k', cuu},
     {0, 0, 'I', cht},
     {0, 0, 'Z', cbt},
     {0, 0, 'g', tbc},

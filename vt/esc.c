@@ -53,6 +53,7 @@ static void
 restore(struct model *model)
 {
 	move_restore(model, &model->now->saved);
+	model->pending_wrap = false; // as xterm; 1049 brings it back
 }
 
 static void

@@ -315,18 +315,34 @@ utf8_emit(struct parser *parser, uint32_t cp)
 	parser->sink->glyph(parser->sink->user, cp);
 }
 
-// The first byte of a character: Unicode, table 3-7, well-formed byte sequences.
+// The first byte of a character. Forms of five and six bytes, and others that Unicode forbids, are
+// taken whole so that each becomes one U+FFFD, as in xterm.
 static void
 utf8_start(struct parser *parser, uint8_t byte)
 {
-	if (byte < 0xc2 || byte > 0xf4) {
+	static const struct {
+		uint8_t from, need;
+		uint32_t min;
+	} forms[] = {
+	    {0xfe, 0, 0},
+	    {0xfc, 5, 0x4000000},
+	    {0xf8, 4, 0x200000},
+	    {0xf0, 3, 0x10000},
+	    {0xe0, 2, 0x800},
+	    {0xc0, 1, 0x80},
+	    {0x80, 0, 0},
+	};
+	size_t i = 0;
+
+	while (byte < forms[i].from)
+		i++;
+	if (forms[i].need == 0) {
 		utf8_emit(parser, 0xfffd);
 		return;
 	}
-	parser->utf8_need = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
-	parser->utf8_cp = byte & (0x3fu >> parser->utf8_need);
-	parser->utf8_low = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
-	parser->utf8_high = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
+	parser->utf8_need = forms[i].need;
+	parser->utf8_min = forms[i].min;
+	parser->utf8_cp = byte & (0x3fu >> forms[i].need);
 	partial_keep(parser, byte);
 }
 
@@ -334,21 +350,23 @@ utf8_start(struct parser *parser, uint8_t byte)
 static bool
 utf8_continue(struct parser *parser, uint8_t byte)
 {
-	if (byte < parser->utf8_low || byte > parser->utf8_high) {
+	uint32_t cp;
+
+	if ((byte & 0xc0) != 0x80) {
 		parser->utf8_need = 0;
 		partial_drop(parser);
 		utf8_emit(parser, 0xfffd);
 		return false;
 	}
-	parser->utf8_low = 0x80;
-	parser->utf8_high = 0xbf;
-	parser->utf8_cp = parser->utf8_cp << 6 | (byte & 0x3fu);
+	cp = parser->utf8_cp = parser->utf8_cp << 6 | (byte & 0x3fu);
 	if (--parser->utf8_need > 0) {
 		partial_keep(parser, byte);
 		return true;
 	}
 	partial_drop(parser);
-	utf8_emit(parser, parser->utf8_cp);
+	if (cp < parser->utf8_min || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff))
+		cp = 0xfffd;
+	utf8_emit(parser, cp);
 	return true;
 }
 

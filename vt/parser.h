@@ -42,8 +42,8 @@ struct parser {
 	uint8_t state;
 	bool too_many;        // intermediates or leaders out of place: the sequence is ignored
 	uint8_t utf8_need;    // continuation bytes still to come
-	uint8_t utf8_low, utf8_high; // allowed range of the next one
-	uint32_t utf8_cp;
+	uint32_t utf8_cp;     // of those that came
+	uint32_t utf8_min;    // a smaller result was written too long
 	struct sequence seq;
 	size_t string_len;    // bytes of the control string so far, kept or not
 	uint8_t string[PARSER_STRING_MAX];
