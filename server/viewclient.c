@@ -153,7 +153,7 @@ enum viewclient_event
 viewclient_next(struct viewclient *client, struct msg *msg, struct view_bye *bye)
 {
 	switch (msg_get(&client->in, &client->used, MSG_MAX, msg)) {
-	case MSG_NONE: return VIEWCLIENT_NONE;
+	case MSG_NONE: return client->ended ? VIEWCLIENT_LOST : VIEWCLIENT_NONE;
 	case MSG_BAD:
 		fail(bye, EX_PROTOCOL, "what listens there does not speak mirrord's protocol");
 		return VIEWCLIENT_BYE;
@@ -176,7 +176,7 @@ fail_to_connect(struct view_bye *bye, const char *path, int error)
 
 	bye->status = error == EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 	snprintf(bye->text, sizeof(bye->text), "cannot connect to %.*s: %s", LIMIT_NAME * 2, path,
-	    gone ? "the session is gone" : strerror(error));
+	    gone ? "the session is gone" : strerrordesc_np(error));
 }
 
 // The next message; waits for it until `deadline`.
@@ -226,8 +226,6 @@ viewclient_open(struct viewclient *client, const char *path, const struct view_h
 	uint64_t deadline = now_ms() + (uint64_t)timeout_ms;
 
 	for (;;) {
-		const struct timespec pause = {.tv_nsec = DIAL_AGAIN_MS * 1000000L};
-
 		switch (greet(client, path, hello, deadline, bye)) {
 		case VIEWCLIENT_MSG: return true;
 		case VIEWCLIENT_LOST: // a mirror died with us in its hands: its successor answers
@@ -237,7 +235,7 @@ viewclient_open(struct viewclient *client, const char *path, const struct view_h
 			return false;
 		default: return false;
 		}
-		nanosleep(&pause, NULL);
+		poll(NULL, 0, DIAL_AGAIN_MS);
 	}
 }
 
