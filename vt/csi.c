@@ -113,7 +113,7 @@ static void
 decst8c(struct model *model, const struct sequence *seq)
 {
 	if (sequence_or(seq, 0, 0) == 5)
-		tabs_reset(model, 0);
+		tabs_reset(model);
 }
 
 // ---- erasing and editing -----------------------------------------------------------------------

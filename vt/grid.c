@@ -15,12 +15,22 @@ rows_alloc(size_t rows)
 	return row;
 }
 
+// One row, shared until it is written to: a screen that nobody uses costs no more than that.
+static void
+fill_blank(struct grid *grid, size_t from, size_t to, uint32_t bg)
+{
+	if (from == to)
+		return;
+	grid->row[from] = row_new(grid->cols, bg);
+	for (size_t i = from + 1; i < to; i++)
+		grid->row[i] = row_ref(grid->row[from]);
+}
+
 void
 grid_init(struct grid *grid, uint16_t rows, uint16_t cols)
 {
 	*grid = (struct grid){.rows = rows, .cols = cols, .row = rows_alloc(rows)};
-	for (size_t i = 0; i < rows; i++)
-		grid->row[i] = row_new(cols, COLOUR_DEFAULT);
+	fill_blank(grid, 0, rows, COLOUR_DEFAULT);
 }
 
 void
@@ -59,7 +69,8 @@ void
 grid_clear(struct grid *grid, uint32_t bg)
 {
 	for (size_t i = 0; i < grid->rows; i++)
-		replace_blank(grid, i, bg);
+		row_unref(grid->row[i]);
+	fill_blank(grid, 0, grid->rows, bg);
 }
 
 static void
@@ -255,11 +266,10 @@ resize_rows(struct grid *grid, uint16_t rows)
 	memcpy(row, grid->row, kept * sizeof(row[0]));
 	for (size_t i = kept; i < grid->rows; i++)
 		row_unref(grid->row[i]);
-	for (size_t i = kept; i < rows; i++)
-		row[i] = row_new(grid->cols, COLOUR_DEFAULT);
 	free(grid->row);
 	grid->row = row;
 	grid->rows = rows;
+	fill_blank(grid, kept, rows, COLOUR_DEFAULT);
 }
 
 uint16_t

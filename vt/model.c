@@ -128,7 +128,7 @@ model_hard_reset(struct model *model)
 	model->title[0] = '\0';
 	model->title_stack_len = 0;
 	model->last_glyph = 0;
-	tabs_reset(model, 0);
+	tabs_reset(model);
 	history_clear(&model->history);
 	model_soft_reset(model);
 	grid_clear(&model->main.grid, COLOUR_DEFAULT);

@@ -10,7 +10,6 @@
 
 #define TITLE_STACK_MAX 10
 #define KITTY_STACK_MAX 16
-#define TAB_EVERY 8
 
 enum charset { CHARSET_ASCII, CHARSET_DRAWING, CHARSET_UK, CHARSET_COUNT };
 
@@ -120,7 +119,7 @@ int move_right_edge(const struct model *model); // first column past where text 
 int move_left_edge(const struct model *model);  // where it goes on
 bool move_in_margins(const struct model *model);
 void margins_reset(struct model *model);
-void tabs_reset(struct model *model, size_t from);
+void tabs_reset(struct model *model);
 void tab_set(struct model *model, int col, bool on);
 
 // csi.c, esc.c, osc.c, sgr.c, modes.c

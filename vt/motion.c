@@ -161,11 +161,11 @@ tab_set(struct model *model, int col, bool on)
 		model->tabs[col / 8] &= (uint8_t)~bit;
 }
 
+// Every eighth column, from a multiple of eight on: one bit in each byte.
 void
-tabs_reset(struct model *model, size_t from)
+tabs_reset(struct model *model)
 {
-	for (size_t col = from; col < SCREEN_COLS_MAX; col++)
-		tab_set(model, (int)col, col % TAB_EVERY == 0);
+	memset(model->tabs, 1, sizeof(model->tabs));
 }
 
 static bool

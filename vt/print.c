@@ -148,11 +148,15 @@ print_glyph(struct model *model, uint32_t cp)
 	advance(model, width);
 }
 
+// More than fill the screen are as many as fill it.
 void
 print_repeat(struct model *model, uint32_t count)
 {
 	uint32_t cp = model->last_glyph;
+	uint32_t cells = (uint32_t)model->rows * model->cols;
 
+	if (count > cells)
+		count = cells;
 	while (cp != 0 && count-- > 0)
 		print_glyph(model, cp);
 }
