@@ -59,14 +59,15 @@ marks_add(struct row *row)
 	return &row->marks[row->marks_len++];
 }
 
-// Drops entries that no cell uses any more, once they outnumber the columns.
+// Drops entries that no cell uses any more, once there are twice as many as columns: then half of
+// them go, so that it costs nothing per mark in the long run.
 static void
 marks_compact(struct row *row)
 {
 	struct marks *old = row->marks;
 	size_t old_len = row->marks_len;
 
-	if (old_len <= row->cols)
+	if (old_len <= 2u * row->cols)
 		return;
 	row->marks = NULL;
 	row->marks_len = row->marks_cap = 0;

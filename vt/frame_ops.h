@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: ISC
+// The operations that frames are made of; docs/protocol.md, "Frame", says what each does. Bytes that
+// begin a printable UTF-8 character are that glyph; the others are these.
+#pragma once
+
+#include "vt/canvas.h"
+
+enum frame_op {
+	// Position
+	FRAME_NEXT = 0x01, // first column of the next row
+	FRAME_GOTO = 0x02, // row, col
+	FRAME_COL = 0x03,  // col
+	FRAME_HOME = 0x04, // where the base's cursor is
+	// Cells
+	FRAME_ERASE = 0x05,        // the rest of the row
+	FRAME_REPEAT = 0x06,       // count - 1: the glyph to the left
+	FRAME_FLIP_WRAPPED = 0x07, // of this row
+	FRAME_MARK = 0x08,         // UTF-8: a combining code point on the glyph to the left
+	FRAME_WIDTH = 0x09,        // the next glyph has not the width that frame_width() says
+	FRAME_RESTYLE = 0x0a,      // one cell takes the pen
+	FRAME_RESTYLE_RUN = 0x0b,  // count - 1
+	FRAME_COPY = 0x0c,         // count - 1, from where the last copy took its cells
+	FRAME_COPY_ROW = 0x0d,     // signed rows, count - 1
+	FRAME_COPY_COL = 0x0e,     // signed columns, count - 1
+	// Pen
+	FRAME_HERE = 0x0f,    // none: glyphs keep the style of the cell they replace
+	FRAME_DEFAULT = 0x10, // default style
+	FRAME_LEFT = 0x11,    // the style of the cell to the left
+	FRAME_ABOVE = 0x12,   // the style of the cell above
+	FRAME_FG = 0x13,      // u8: indexed colour
+	FRAME_BG = 0x14,      // u8
+	FRAME_FG_RGB = 0x15,  // 3 bytes: red, green, blue
+	FRAME_BG_RGB = 0x16,  // 3 bytes
+	FRAME_FG_DEFAULT = 0x17,
+	FRAME_BG_DEFAULT = 0x18,
+	FRAME_UNDERLINE = 0x19, // colour: 0 default, 1 + index, or 257 + 0xRRGGBB
+	FRAME_ATTRS = 0x1a,     // all of ATTR_LOOK
+	// Head: before any of the above
+	FRAME_MOVE = 0x1b,  // rows after the last move, count - 1, signed shift
+	FRAME_STATE = 0x1c, // u8: enum frame_state
+	FRAME_TITLE = 0x1d, // length, UTF-8
+	FRAME_SIZE = 0x1e,  // rows, cols
+	// Ranges, where the operand is in the byte
+	FRAME_SKIP_FIRST = 0x80, // 1 to 16 columns on
+	FRAME_SKIP_LAST = 0x8f,
+	FRAME_BACK_FIRST = 0x90, // 1 to 4 columns back
+	FRAME_BACK_LAST = 0x93,
+	FRAME_FLIP_BOLD = 0x94,
+	FRAME_FLIP_REVERSE = 0x95,
+	FRAME_FLIP_ITALIC = 0x96,
+	FRAME_FLIP_UNDERLINE = 0x97, // none to single and back
+	FRAME_FG_FIRST = 0xa0,       // indexed colours 0 to 15
+	FRAME_FG_LAST = 0xaf,
+	FRAME_BG_FIRST = 0xb0,
+	FRAME_BG_LAST = 0xbf,
+};
+
+enum frame_state {
+	FRAME_STATE_SHAPE = 3 << 0, // enum cursor_shape
+	FRAME_STATE_BLINK = 1 << 2,
+	FRAME_STATE_VISIBLE = 1 << 3,
+	FRAME_STATE_REVERSE = 1 << 4,
+	FRAME_STATE_ALT = 1 << 5,
+	FRAME_STATE_ALL = (1 << 6) - 1,
+};
+
+// How many cells a frame may write for each cell of the screen: encoders need 3 at most (erased,
+// overwritten, and half of a wide glyph), and it bounds what a hostile frame can cost.
+#define FRAME_WRITES_MAX 8
+
+// The width that a glyph has unless FRAME_WIDTH comes before it. Part of the protocol, so it never
+// changes; that Unicode's does costs a byte here and there.
+static inline uint8_t
+frame_width(uint32_t cp)
+{
+	static const uint32_t wide[][2] = {{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0xa4cf},
+	    {0xac00, 0xd7a3}, {0xf900, 0xfaff}, {0xfe30, 0xfe6f}, {0xff01, 0xff60},
+	    {0xffe0, 0xffe6}, {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff},
+	    {0x20000, 0x3fffd}};
+
+	if (cp < wide[0][0])
+		return 1;
+	for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
+		if (cp >= wide[i][0] && cp <= wide[i][1])
+			return 2;
+	return 1;
+}
