@@ -125,7 +125,7 @@ control_open(struct control *control, const char *path)
 	if (sent)
 		return 0;
 	control_close(control);
-	errno = ECONNREFUSED;
+	errno = EAGAIN;
 	return -1;
 }
 

@@ -303,6 +303,10 @@ start_keeper(struct host *host, struct control *control, char why[SESSION_WHY])
 	close(pair[1]);
 	control_adopt(control, pair[0]);
 	status = control_wait(control, control_now_ms() + START_MS, &msg, why);
+	if (status != EX_OK) { // nobody serves them
+		unlink(host->session.view);
+		unlink(host->session.control);
+	}
 	return status;
 }
 
@@ -329,6 +333,24 @@ print_started(const struct host *host)
 	    host->name, host->name, host->name, host->name);
 }
 
+static int
+run_session(struct host *host, char why[SESSION_WHY])
+{
+	int status = open_session(host, why);
+
+	if (status == EX_OK)
+		status = start_keeper(host, &host->front.control, why);
+	if (status != EX_OK)
+		return status;
+	close(host->view_fd); // the keeper's now
+	close(host->control_fd);
+	*why = 0;
+	if (!host->detach)
+		return run_front(host);
+	print_started(host);
+	return EX_OK;
+}
+
 int
 cmd_host(int argc, char **argv)
 {
@@ -336,29 +358,13 @@ cmd_host(int argc, char **argv)
 	    .view_fd = -1,
 	    .control_fd = -1,
 	    .front = {.tty = -1, .control = {.fd = -1}}};
-	char why[SESSION_WHY];
+	char why[SESSION_WHY] = "";
 	int status = parse_options(&host, argc, argv);
 
 	if (status == EX_OK)
 		status = check_options(&host);
-	if (status != EX_OK)
-		return status;
-	status = open_session(&host, why);
-	if (status == EX_OK) {
-		status = start_keeper(&host, &host.front.control, why);
-		if (status != EX_OK) {
-			unlink(host.session.view);
-			unlink(host.session.control);
-		}
-	}
-	if (status != EX_OK)
-		return fail(status, why);
-	close(host.view_fd);
-	close(host.control_fd);
-	if (host.detach)
-		print_started(&host);
-	else
-		status = run_front(&host);
+	if (status == EX_OK)
+		status = run_session(&host, why);
 	front_fini(&host.front);
-	return status;
+	return *why ? fail(status, why) : status;
 }

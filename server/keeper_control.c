@@ -324,22 +324,39 @@ control_read(struct keeper *k, struct conn *conn)
 	conn_parse(k, conn);
 }
 
+// A free slot; else that of whoever has been silent longest without a hello; else NULL.
+static struct conn *
+conn_slot(struct keeper *k)
+{
+	struct conn *silent = NULL;
+
+	for (size_t i = 0; i < KEEPER_CONNS; i++) {
+		struct conn *conn = &k->conn[i];
+
+		if (conn->fd < 0)
+			return conn;
+		if (!conn->hello && (!silent || conn->deadline_ms < silent->deadline_ms))
+			silent = conn;
+	}
+	if (silent)
+		conn_close(k, silent);
+	return silent;
+}
+
 void
 control_accept(struct keeper *k)
 {
 	int fd = accept4(k->options->control_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	uid_t uid;
+	uid_t uid = fd < 0 ? 0 : session_peer(fd, NULL);
+	struct conn *conn;
 
 	if (fd < 0)
 		return;
-	uid = session_peer(fd, NULL);
-	for (size_t i = 0; i < KEEPER_CONNS && (uid == getuid() || uid == 0); i++) {
-		if (k->conn[i].fd < 0) {
-			conn_init(k, &k->conn[i], fd);
-			return;
-		}
-	}
-	close(fd); // not ours, or too many: those that say nothing are gone in seconds
+	conn = uid == getuid() || uid == 0 ? conn_slot(k) : NULL;
+	if (conn)
+		conn_init(k, conn, fd);
+	else
+		close(fd);
 }
 
 // ---- bytes to the PTY ----------------------------------------------------------------------------

@@ -23,5 +23,4 @@ MISSING(cmd_who)
 MISSING(cmd_dump)
 MISSING(cmd_render)
 MISSING(cmd_mirror)
-MISSING(cmd_attach)
 

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: ISC
+// `mirrord attach`: takes a session back as its host. docs/architecture.md, "Attach".
+//
+// The keeper holds the stream still while this paints what the mirror shows at that very place, and
+// sets the input modes that the program had set; then the stream flows on. Everything painted comes
+// from vt/ansi and the tables in here: no byte of the mirror's reaches the terminal as it is.
+#include "server/commands.h"
+#include "server/front.h"
+#include "server/tty.h"
+#include "server/viewclient.h"
+#include "vt/ansi.h"
+#include "vt/frame.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define PAUSE_MS 12000          // the keeper gives a mirror 5 s to catch up
+#define VIEW_MS 3000            // for the picture: then we go on without
+#define PARTIAL_MAX (32u << 10) // bytes of an unfinished sequence that the keeper still has
+#define PAINT_MS 5000           // for the terminal to take the picture
+
+static int
+fail(int status, const char *text)
+{
+	fprintf(stderr, "mirrord: %s\n", text);
+	return status;
+}
+
+// ---- the picture ---------------------------------------------------------------------------------
+
+struct picture {
+	struct screen *screen; // a reference, or NULL
+	struct view_modes modes;
+};
+
+static struct screen *
+read_frame(const struct msg *msg)
+{
+	struct reader reader = {.data = msg->data, .len = msg->len};
+	const char *why;
+
+	reader_u8(&reader); // flags: it is a key frame, the first one always is
+	return reader.bad ? NULL : frame_apply(NULL, reader.data, reader.len, &why);
+}
+
+// Fetches the screen and the input modes. Without a mirror that answers there is no picture.
+static void
+fetch(const struct session *session, const struct front *front, struct picture *picture)
+{
+	struct viewclient client = {.fd = -1};
+	struct view_hello hello;
+	struct view_bye bye;
+	struct msg msg;
+
+	*picture = (struct picture){0};
+	viewclient_hello(&hello, VIEW_ROLE_HOST, front->rows, front->cols);
+	if (!viewclient_open(&client, session->view, &hello, VIEW_MS, &bye))
+		return;
+	if (viewclient_wait(&client, 0, VIEW_FRAME, VIEW_MS, &msg, &bye))
+		picture->screen = read_frame(&msg);
+	if (!viewclient_wait(&client, 0, VIEW_MODES, VIEW_MS, &msg, &bye) ||
+	    !view_modes_get(&msg, &picture->modes))
+		picture->modes = (struct view_modes){0};
+	viewclient_close(&client);
+}
+
+// xterm ctlseqs "DEC Private Mode Set"; kitty's keyboard protocol.
+static void
+put_modes(const struct input_modes *m, struct buf *out)
+{
+	static const char *const mouse[] = {"", "9", "1000", "1002", "1003"};
+	static const char *const coding[] = {"", "1005", "1006", "1015", "1016"};
+	const struct {
+		bool set;
+		const char *sequence;
+	} plain[] = {
+	    {m->cursor_keys, "\033[?1h"},
+	    {m->keypad, "\033="},
+	    {m->bracketed_paste, "\033[?2004h"},
+	    {m->focus, "\033[?1004h"},
+	    {m->alt_scroll, "\033[?1007h"},
+	};
+
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		if (plain[i].set)
+			buf_printf(out, "%s", plain[i].sequence);
+	}
+	if (m->mouse && m->mouse < sizeof(mouse) / sizeof(mouse[0]))
+		buf_printf(out, "\033[?%sh", mouse[m->mouse]);
+	if (m->mouse_coding && m->mouse_coding < sizeof(coding) / sizeof(coding[0]))
+		buf_printf(out, "\033[?%sh", coding[m->mouse_coding]);
+	if (m->modify_other_keys)
+		buf_printf(out, "\033[>4;%um", (unsigned)m->modify_other_keys);
+	if (m->kitty_keyboard) // pushed, as the program will pop it
+		buf_printf(out, "\033[>%uu", (unsigned)m->kitty_keyboard);
+}
+
+static void
+put_picture(const struct picture *picture, struct buf *out)
+{
+	struct ansi_caps caps = ansi_caps_modern();
+	struct ansi *ansi = ansi_new(&caps);
+
+	if (picture->screen->alt)
+		buf_printf(out, "\033[?1049h");
+	ansi_paint(ansi, picture->screen, out);
+	ansi_settle(ansi, out);
+	ansi_free(ansi);
+	put_modes(&picture->modes.modes, out);
+	// The rest of a very long string (an image) is to be swallowed: it is the rest of this one.
+	if (picture->modes.partial > PARTIAL_MAX)
+		buf_printf(out, "\033_");
+}
+
+static bool
+write_picture(int fd, const struct buf *out)
+{
+	for (size_t done = 0; done < out->len;) {
+		struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+		size_t part = out->len - done < 4096 ? out->len - done : 4096;
+		ssize_t written;
+
+		if (poll(&poll_fd, 1, PAINT_MS) <= 0 || !(poll_fd.revents & POLLOUT))
+			return false;
+		written = write(fd, out->data + done, part);
+		if (written < 0 && errno != EAGAIN && errno != EINTR)
+			return false;
+		done += written > 0 ? (size_t)written : 0;
+	}
+	return true;
+}
+
+// Paints, and says how many bytes of an unfinished sequence the keeper shall send again.
+static bool
+paint(const struct session *session, const struct front *front, uint32_t *again)
+{
+	struct picture picture;
+	struct buf out = {0};
+	bool painted = true;
+
+	*again = 0;
+	fetch(session, front, &picture);
+	if (picture.screen) {
+		if (tty_understands()) {
+			put_picture(&picture, &out);
+			painted = write_picture(front->tty, &out);
+		}
+		if (picture.modes.partial <= PARTIAL_MAX)
+			*again = picture.modes.partial;
+		screen_unref(picture.screen);
+	}
+	buf_fini(&out);
+	return painted;
+}
+
+// ---- the keeper ----------------------------------------------------------------------------------
+
+static bool
+send_numbers(struct front *front, uint8_t type, const uint32_t *numbers, size_t count)
+{
+	struct buf payload = {0};
+	bool sent;
+
+	for (size_t i = 0; i < count; i++)
+		buf_put_varint(&payload, numbers[i]);
+	sent =
+	    control_send(&front->control, type, &payload, -1, control_now_ms() + CONTROL_ANSWER_MS);
+	buf_fini(&payload);
+	return sent;
+}
+
+// The terminal goes along, so that the keeper can put it back if this process is killed.
+static bool
+send_attach(struct front *front)
+{
+	struct buf payload = {0};
+	bool sent;
+
+	buf_put_varint(&payload, front->rows);
+	buf_put_varint(&payload, front->cols);
+	buf_put(&payload, &front->saved, sizeof(front->saved));
+	sent = control_send(&front->control, CONTROL_ATTACH, &payload, front->tty,
+	    control_now_ms() + CONTROL_ANSWER_MS);
+	buf_fini(&payload);
+	return sent;
+}
+
+static int
+take_session(const struct session *session, struct front *front, char why[SESSION_WHY])
+{
+	uint64_t deadline_ms = control_now_ms() + PAUSE_MS;
+	uint32_t again;
+	struct msg msg;
+	int status;
+
+	if (control_open(&front->control, session->control) < 0) {
+		snprintf(why, SESSION_WHY, "session \"%s\": %s", session->name, strerror(errno));
+		return EX_UNAVAILABLE;
+	}
+	if (!send_attach(front)) {
+		snprintf(why, SESSION_WHY, "session \"%s\" does not answer", session->name);
+		return EX_TEMPFAIL;
+	}
+	do {
+		status = control_wait(&front->control, deadline_ms, &msg, why);
+	} while (status == EX_OK && msg.type != CONTROL_PAUSED);
+	if (status != EX_OK)
+		return status;
+	front_enter(front, true);
+	if (!paint(session, front, &again)) {
+		front_leave(front, true);
+		snprintf(why, SESSION_WHY, "the terminal does not take what is painted on it");
+		return EX_IOERR;
+	}
+	if (!send_numbers(front, CONTROL_READY, &again, 1)) {
+		front_leave(front, true);
+		snprintf(why, SESSION_WHY, "the session has ended");
+		return EX_UNAVAILABLE;
+	}
+	return EX_OK;
+}
+
+// ---- the command ---------------------------------------------------------------------------------
+
+static int
+parse_options(int argc, char **argv, const char **key, const char **name)
+{
+	enum { KEY = 256 };
+	static const struct option options[] = {{"detach-key", required_argument, NULL, KEY}, {0}};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (option != KEY) {
+			fprintf(stderr, "mirrord: attach: %s \"%s\"; see `mirrord attach --help`\n",
+			    option == ':' ? "a value is missing after" : "unknown option",
+			    argv[optind - 1]);
+			return EX_USAGE;
+		}
+		*key = optarg;
+	}
+	if (optind + 1 < argc)
+		return fail(EX_USAGE, "usage: mirrord attach [--detach-key=KEY] [NAME]");
+	*name = optind < argc ? argv[optind] : NULL;
+	return EX_OK;
+}
+
+static int
+attach(const char *key, const char *name)
+{
+	char why[SESSION_WHY], what[SESSION_WHY];
+	struct session session;
+	struct front front;
+	int status = session_find(name, SESSION_OWN, &session, why);
+
+	if (status != EX_OK)
+		return fail(status, why);
+	status = front_init(&front, key, why);
+	if (status == EX_OK)
+		status = take_session(&session, &front, why);
+	if (status != EX_OK) {
+		front_fini(&front);
+		return fail(status, why);
+	}
+	status = front_run(&front, session.name, what);
+	front_fini(&front);
+	if (*what)
+		fprintf(stderr, "mirrord: %s\n", what);
+	return status;
+}
+
+int
+cmd_attach(int argc, char **argv)
+{
+	const char *key = NULL, *name = NULL, *outer = getenv("MIRRORD_SESSION");
+	int status = parse_options(argc, argv, &key, &name);
+
+	if (status != EX_OK)
+		return status;
+	if (outer && *outer) {
+		fprintf(stderr,
+		    "mirrord: this is inside the session \"%.64s\" already: sessions do not nest. "
+		    "Attach from another terminal\n",
+		    outer);
+		return EX_USAGE;
+	}
+	return attach(key, name);
+}
