@@ -7,7 +7,7 @@
 // a cheap match. docs/performance.md, "Frame bytes", has the numbers behind each choice.
 #include "vt/frame.h"
 #include "vt/frame_ops.h"
-#include "vt/scroll.h"
+#include "vt/rowmap.h"
 
 #include <assert.h>
 #include <string.h>
@@ -176,21 +176,21 @@ set_style(struct encoder *e, const struct style *style)
 	struct canvas *canvas = &e->canvas;
 	const struct style *here = &canvas_cell(canvas)->style;
 	const struct row *row = work_row(e, canvas->row);
-	bool is_here = scroll_look_equal(style, here);
+	bool is_here = rowmap_look_equal(style, here);
 
-	if (canvas->here ? is_here : scroll_look_equal(style, &canvas->pen))
+	if (canvas->here ? is_here : rowmap_look_equal(style, &canvas->pen))
 		return;
 	if (is_here) {
 		put_op(e, FRAME_HERE);
 		canvas->here = true;
 		return;
 	}
-	if (scroll_look_equal(style, &default_style))
+	if (rowmap_look_equal(style, &default_style))
 		put_op(e, FRAME_DEFAULT);
-	else if (canvas->col > 0 && scroll_look_equal(style, &row->cells[canvas->col - 1].style))
+	else if (canvas->col > 0 && rowmap_look_equal(style, &row->cells[canvas->col - 1].style))
 		put_op(e, FRAME_LEFT);
 	else if (canvas->row > 0 &&
-		 scroll_look_equal(style, &work_row(e, canvas->row - 1)->cells[canvas->col].style))
+		 rowmap_look_equal(style, &work_row(e, canvas->row - 1)->cells[canvas->col].style))
 		put_op(e, FRAME_ABOVE);
 	else
 		put_steps(e, canvas->here ? here : &canvas->pen, style);
@@ -230,7 +230,7 @@ wraps_into(const struct encoder *e, size_t row, size_t col)
 
 	return col == 0 && canvas->col == e->target->cols && row == canvas->row + 1 &&
 	       e->target->row[canvas->row]->wrapped &&
-	       scroll_look_equal(
+	       rowmap_look_equal(
 		   style, canvas->here ? &work_row(e, row)->cells[0].style : &canvas->pen);
 }
 
@@ -246,7 +246,7 @@ bridge(struct encoder *e, const struct row *target, size_t row, size_t col)
 		const struct cell *cell = &target->cells[i];
 
 		if (cell->cp >= 0x80 || cell->width != 1 || cell->marks != 0 ||
-		    !(canvas->here || scroll_look_equal(&cell->style, &canvas->pen)))
+		    !(canvas->here || rowmap_look_equal(&cell->style, &canvas->pen)))
 			return;
 	}
 	while (canvas->col < col)
@@ -265,9 +265,9 @@ repeat(struct encoder *e, const struct row *target, size_t end)
 	if (cell->width != 1 || cell->marks != 0)
 		return;
 	while (to < end && row_cell_equal(target, from - 1, target, to) &&
-	       (!canvas->here || scroll_look_equal(&work->cells[to].style, &cell->style)))
+	       (!canvas->here || rowmap_look_equal(&work->cells[to].style, &cell->style)))
 		to++;
-	while (to > from && scroll_cell_equal(work, target, to - 1))
+	while (to > from && rowmap_cell_equal(work, target, to - 1))
 		to--;
 	if (to - from < REPEAT_MIN)
 		return;
@@ -290,7 +290,7 @@ restyle(struct encoder *e, const struct row *target)
 		const struct cell *a = &work->cells[to], *b = &target->cells[to];
 
 		if (a->cp != b->cp || a->width != b->width || a->marks != 0 || b->marks != 0 ||
-		    !scroll_look_equal(&b->style, &canvas->pen))
+		    !rowmap_look_equal(&b->style, &canvas->pen))
 			break;
 		to++;
 	}
@@ -338,13 +338,13 @@ try_copy(const struct encoder *e, int32_t rows, int32_t cols, uint32_t bonus, st
 
 		if (!row_cell_equal(source, (size_t)((int32_t)i + cols), target, i))
 			break;
-		if (scroll_cell_equal(work, target, i))
+		if (rowmap_cell_equal(work, target, i))
 			continue;
 		len = i - canvas->col + 1;
 		gain++;
 		if (i == canvas->col)
 			continue;
-		if (!scroll_look_equal(&cell->style, &cell[-1].style))
+		if (!rowmap_look_equal(&cell->style, &cell[-1].style))
 			gain += 2;
 		if (row_cell_equal(target, i, target, i - 1))
 			gain--;
@@ -464,14 +464,13 @@ edit_row(struct encoder *e, size_t row)
 
 	if (work_row(e, row) == target || row_equal(work_row(e, row), target))
 		return;
-	while (first < target->cols && scroll_cell_equal(work_row(e, row), target, first))
+	while (first < target->cols && rowmap_cell_equal(work_row(e, row), target, first))
 		first++;
 	if (first < target->cols) {
-		while (scroll_cell_equal(work_row(e, row), target, last - 1))
+		while (rowmap_cell_equal(work_row(e, row), target, last - 1))
 			last--;
-		if (last - first > ERASE_MIN &&
-		    scroll_row_cost(NULL, target, first) + 1 <
-			scroll_row_cost(work_row(e, row), target, first)) {
+		if (last - first > ERASE_MIN && rowmap_cost(NULL, target, first) + 1 <
+						    rowmap_cost(work_row(e, row), target, first)) {
 			go(e, (uint32_t)row, (uint32_t)first);
 			erase(e, COLOUR_DEFAULT);
 			last = target->cols;
@@ -479,7 +478,7 @@ edit_row(struct encoder *e, size_t row)
 	}
 	tail = find_tail(target);
 	for (size_t col = first; col < last; col++)
-		if (!scroll_cell_equal(work_row(e, row), target, col))
+		if (!rowmap_cell_equal(work_row(e, row), target, col))
 			edit_cell(e, row, col, tail, last - 1);
 	if (work_row(e, row)->wrapped == target->wrapped)
 		return;
@@ -508,7 +507,7 @@ put_moves(struct encoder *e)
 	uint16_t source[SCREEN_ROWS_MAX];
 	uint32_t rows = e->target->rows, after = 0; // the row after the last move
 
-	scroll_find(e->canvas.source, e->target, source);
+	rowmap_find(e->canvas.source, e->target, source);
 	for (uint32_t i = 0, end; i < rows; i = end) {
 		int32_t shift = source[i] - (int32_t)i;
 

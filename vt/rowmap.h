@@ -7,15 +7,15 @@
 
 // Sets source[i] to the row of `base` that row i of `target` is best made from. Screens are of the
 // same size and published.
-void scroll_find(const struct screen *base, const struct screen *target, uint16_t *source);
+void rowmap_find(const struct screen *base, const struct screen *target, uint16_t *source);
 
 // About how many bytes it takes to make row `to` from `from` (NULL: from default blanks), from
 // column `col` on.
-uint32_t scroll_row_cost(const struct row *from, const struct row *to, size_t col);
+uint32_t rowmap_cost(const struct row *from, const struct row *to, size_t col);
 
 // As row_cell_equal() for two rows at the same column, and fast where there are no marks.
 static inline bool
-scroll_cell_equal(const struct row *a, const struct row *b, size_t col)
+rowmap_cell_equal(const struct row *a, const struct row *b, size_t col)
 {
 	const struct cell *x = &a->cells[col], *y = &b->cells[col];
 
@@ -27,7 +27,7 @@ scroll_cell_equal(const struct row *a, const struct row *b, size_t col)
 }
 
 static inline bool
-scroll_look_equal(const struct style *a, const struct style *b)
+rowmap_look_equal(const struct style *a, const struct style *b)
 {
 	return a->fg == b->fg && a->bg == b->bg && a->ul == b->ul &&
 	       ((a->attrs ^ b->attrs) & ATTR_LOOK) == 0;

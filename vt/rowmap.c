@@ -3,7 +3,7 @@
 // rows of the base, in the direction of its neighbour if that fits. Then rows that are nobody's copy
 // (a prompt with new text, say) join the shift of a neighbour where that makes them cheaper. Runs
 // that do not pay for the operation that names them are dropped.
-#include "vt/scroll.h"
+#include "vt/rowmap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,7 @@ index_fill(struct index *index, const struct screen *screen)
 }
 
 uint32_t
-scroll_row_cost(const struct row *from, const struct row *to, size_t col)
+rowmap_cost(const struct row *from, const struct row *to, size_t col)
 {
 	static const struct style none;
 	bool run = false; // in a run of changed cells
@@ -55,16 +55,16 @@ scroll_row_cost(const struct row *from, const struct row *to, size_t col)
 	for (; col < to->cols; col++) {
 		const struct cell *cell = &to->cells[col];
 
-		if (from != NULL ? scroll_cell_equal(from, to, col) : cell_is_blank(cell)) {
+		if (from != NULL ? rowmap_cell_equal(from, to, col) : cell_is_blank(cell)) {
 			run = false;
 			continue;
 		}
 		cost += (cell->cp < 0x80 ? 1u : 2u) + !run;
 		run = true;
 		if (col > 0 &&
-		    !scroll_look_equal(
+		    !rowmap_look_equal(
 			&cell->style, from != NULL ? &from->cells[col].style : &none) &&
-		    !scroll_look_equal(&cell->style, &to->cells[col - 1].style))
+		    !rowmap_look_equal(&cell->style, &to->cells[col - 1].style))
 			cost += 2;
 	}
 	return cost;
@@ -151,8 +151,8 @@ join(struct search *search, size_t i, size_t by)
 	if (search->found[i] || shift == 0 || from < 0 || from >= search->target->rows ||
 	    from == search->source[i])
 		return;
-	if (scroll_row_cost(search->base->row[from], row, 0) <
-	    scroll_row_cost(search->base->row[search->source[i]], row, 0))
+	if (rowmap_cost(search->base->row[from], row, 0) <
+	    rowmap_cost(search->base->row[search->source[i]], row, 0))
 		search->source[i] = (uint16_t)from;
 }
 
@@ -171,9 +171,9 @@ drop_unpaid(struct search *search)
 			continue;
 		for (size_t k = i; k < end && saved <= MOVE_COST; k++) {
 			const struct row *row = target->row[k];
-			uint32_t in_place = scroll_row_cost(base->row[k], row, 0);
-			uint32_t afresh = scroll_row_cost(NULL, row, 0) + 1;
-			uint32_t moved = scroll_row_cost(base->row[search->source[k]], row, 0);
+			uint32_t in_place = rowmap_cost(base->row[k], row, 0);
+			uint32_t afresh = rowmap_cost(NULL, row, 0) + 1;
+			uint32_t moved = rowmap_cost(base->row[search->source[k]], row, 0);
 
 			in_place = in_place < afresh ? in_place : afresh;
 			saved += in_place > moved ? in_place - moved : 0;
@@ -184,7 +184,7 @@ drop_unpaid(struct search *search)
 }
 
 void
-scroll_find(const struct screen *base, const struct screen *target, uint16_t *source)
+rowmap_find(const struct screen *base, const struct screen *target, uint16_t *source)
 {
 	struct search search = {.base = base, .target = target, .source = source};
 	size_t rows = target->rows;
