@@ -15,15 +15,26 @@ rows_alloc(size_t rows)
 	return row;
 }
 
-// One row, shared until it is written to: a screen that nobody uses costs no more than that.
+// A reference to the one blank row: a row that nobody writes to costs no memory, and one that is
+// written to is copied, which is faster than filling it.
+static struct row *
+blank_row(struct grid *grid, uint32_t bg)
+{
+	const struct row *now = grid->blank;
+
+	if (now == NULL || now->cols != grid->cols || now->cells[0].style.bg != bg) {
+		if (now != NULL)
+			row_unref(grid->blank);
+		grid->blank = row_new(grid->cols, bg);
+	}
+	return row_ref(grid->blank);
+}
+
 static void
 fill_blank(struct grid *grid, size_t from, size_t to, uint32_t bg)
 {
-	if (from == to)
-		return;
-	grid->row[from] = row_new(grid->cols, bg);
-	for (size_t i = from + 1; i < to; i++)
-		grid->row[i] = row_ref(grid->row[from]);
+	for (size_t i = from; i < to; i++)
+		grid->row[i] = blank_row(grid, bg);
 }
 
 void
@@ -39,6 +50,8 @@ grid_fini(struct grid *grid)
 	for (size_t i = 0; i < grid->rows; i++)
 		row_unref(grid->row[i]);
 	free(grid->row);
+	if (grid->blank != NULL)
+		row_unref(grid->blank);
 	*grid = (struct grid){0};
 }
 
@@ -49,20 +62,11 @@ grid_write(struct grid *grid, size_t index)
 	return grid->row[index] = row_own(grid->row[index]);
 }
 
-// A row of blanks in place of what is there; cheaper than blanking a shared one.
 static void
 replace_blank(struct grid *grid, size_t index, uint32_t bg)
 {
-	if (grid->row[index]->refs == 1) {
-		struct row *row = row_own(grid->row[index]);
-
-		row_blank(row, 0, row->cols, bg);
-		row->wrapped = false;
-		row->marks_len = 0;
-		return;
-	}
 	row_unref(grid->row[index]);
-	grid->row[index] = row_new(grid->cols, bg);
+	grid->row[index] = blank_row(grid, bg);
 }
 
 void
@@ -117,7 +121,7 @@ scroll_rows_up(struct grid *grid, struct rect rect, int up, uint32_t bg, struct 
 	}
 	memmove(&row[rect.top], &row[rect.top + up], (size_t)kept * sizeof(row[0]));
 	for (int i = rect.top + kept; i < rect.bottom; i++)
-		row[i] = row_new(grid->cols, bg);
+		row[i] = blank_row(grid, bg);
 }
 
 static void
@@ -130,7 +134,7 @@ scroll_rows_down(struct grid *grid, struct rect rect, int down, uint32_t bg)
 		row_unref(row[i]);
 	memmove(&row[rect.top + down], &row[rect.top], (size_t)kept * sizeof(row[0]));
 	for (int i = rect.top; i < rect.top + down; i++)
-		row[i] = row_new(grid->cols, bg);
+		row[i] = blank_row(grid, bg);
 }
 
 // Copies [left, right) of row `from` to row `to`.

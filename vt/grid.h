@@ -12,7 +12,8 @@ struct rect {
 
 struct grid {
 	uint16_t rows, cols;
-	struct row **row; // owned
+	struct row **row;  // owned
+	struct row *blank; // owned: shared by all blank rows until they are written to
 };
 
 void grid_init(struct grid *grid, uint16_t rows, uint16_t cols);

@@ -40,7 +40,6 @@ grow(struct history *history)
 void
 history_push(struct history *history, struct row *row)
 {
-	row_publish(row);
 	if (history->len < HISTORY_MAX) {
 		if (history->len == history->cap)
 			grow(history);
