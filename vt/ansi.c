@@ -204,7 +204,8 @@ find_dirty(struct paint *paint)
 			*dirty = paint->dirty[col - 1] = *dirty || paint->dirty[col - 1];
 		else if (*dirty)
 			more = ansi_look_excess(&now[col]);
-		covered = more > covered ? more : covered > 0 ? covered - 1 : 0;
+		covered = covered > 0 ? covered - 1 : 0;
+		covered = more > covered ? more : covered;
 	}
 }
 
