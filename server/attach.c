@@ -4,6 +4,7 @@
 // The keeper holds the stream still while this paints what the mirror shows at that very place, and
 // sets the input modes that the program had set; then the stream flows on. Everything painted comes
 // from vt/ansi and the tables in here: no byte of the mirror's reaches the terminal as it is.
+#include "server/caps.h"
 #include "server/commands.h"
 #include "server/front.h"
 #include "server/tty.h"
@@ -104,7 +105,7 @@ put_modes(const struct input_modes *m, struct buf *out)
 static void
 put_picture(const struct picture *picture, struct buf *out)
 {
-	struct ansi_caps caps = ansi_caps_modern();
+	struct ansi_caps caps = caps_from_environment();
 	struct ansi *ansi = ansi_new(&caps);
 
 	if (picture->screen->alt)

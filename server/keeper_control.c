@@ -293,7 +293,7 @@ conn_receive(struct conn *conn)
 	struct msghdr message = {.msg_iov = &part,
 	    .msg_iovlen = 1,
 	    .msg_control = control,
-	    .msg_controllen = sizeof(control)};
+	    .msg_controllen = CMSG_LEN(sizeof(int))}; // not CMSG_SPACE: that may hold two
 	ssize_t len = recvmsg(conn->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (len >= 0)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static uint8_t *
@@ -76,6 +77,32 @@ run_mirror(struct keeper *k, int channel)
 	_exit(127);
 }
 
+static bool
+is_full(const struct keeper *k)
+{
+	return k->ring.end - k->ring.start >= k->ring.cap;
+}
+
+// CPU time that the mirror has used, or 0 if that cannot be told.
+static uint64_t
+cpu_ms(const struct keeper *k)
+{
+	struct timespec used = {0};
+	clockid_t clock;
+
+	if (k->mirror.pid > 0 && clock_getcpuclockid(k->mirror.pid, &clock) == 0)
+		clock_gettime(clock, &used);
+	return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
+
+static void
+progress(struct keeper *k)
+{
+	k->mirror.progress_ms = k->now_ms;
+	k->mirror.progress_cpu_ms = cpu_ms(k);
+	k->mirror.progress_at = k->mirror.acked;
+}
+
 static void
 mirror_start(struct keeper *k)
 {
@@ -101,8 +128,7 @@ mirror_start(struct keeper *k)
 	m->behind = true;
 	m->sent = m->dumped;
 	m->acked = m->dumped.offset;
-	m->progress_ms = k->now_ms;
-	m->full_ms = 0;
+	progress(k);
 	m->viewers = 0;
 }
 
@@ -160,9 +186,10 @@ on_ack(struct keeper *k, struct reader *reader)
 
 	if (reader->bad || !m->greeted || offset > m->sent.offset || offset < m->acked)
 		return false;
-	if (offset > m->acked || !m->restored)
-		m->progress_ms = k->now_ms;
 	m->acked = offset;
+	// While the program waits for room in the ring, a trickle is no progress.
+	if (!m->restored || offset - m->progress_at >= (is_full(k) ? KEEPER_CHUNK : 1))
+		progress(k);
 	m->restored = true;
 	return true;
 }
@@ -181,7 +208,7 @@ on_dump(struct keeper *k, struct reader *reader)
 	m->dump_len = reader->len;
 	m->dumped = m->asked;
 	m->dump_asked = false;
-	m->progress_ms = k->now_ms;
+	progress(k);
 	keeper_drop(k);
 	return true;
 }
@@ -381,10 +408,15 @@ mirror_wants_write(const struct keeper *k)
 
 // ---- time ----------------------------------------------------------------------------------------
 
+// On a busy machine it may be ready to run and not get to: it has used some CPU time, and too little
+// for an endless loop. Then it has longer.
 static bool
-is_full(const struct keeper *k)
+is_starved(const struct keeper *k)
 {
-	return k->ring.end - k->ring.start >= k->ring.cap;
+	uint64_t used = cpu_ms(k) - k->mirror.progress_cpu_ms;
+
+	return used >= KEEPER_STARVED_MIN_MS && used < LIMIT_MIRROR_STALL_MS / 2 &&
+	       k->now_ms - k->mirror.progress_ms < KEEPER_STARVED_MS;
 }
 
 void
@@ -394,14 +426,10 @@ mirror_tick(struct keeper *k)
 
 	if (m->fd >= 0) {
 		if (is_behind(k) && !m->behind)
-			m->progress_ms = k->now_ms;
+			progress(k);
 		m->behind = is_behind(k);
-		if (!is_full(k))
-			m->full_ms = 0;
-		else if (!m->full_ms)
-			m->full_ms = k->now_ms;
-		if ((m->behind && k->now_ms - m->progress_ms >= LIMIT_MIRROR_STALL_MS) ||
-		    (m->full_ms && k->now_ms - m->full_ms >= LIMIT_MIRROR_STALL_MS))
+		if (m->behind && k->now_ms - m->progress_ms >= LIMIT_MIRROR_STALL_MS &&
+		    !is_starved(k))
 			mirror_lost(k);
 	}
 	if (m->fd < 0 && k->drained)
@@ -416,13 +444,11 @@ uint64_t
 mirror_due(const struct keeper *k)
 {
 	const struct mirror_link *m = &k->mirror;
-	uint64_t from = m->progress_ms;
+	uint64_t due = m->progress_ms + LIMIT_MIRROR_STALL_MS;
 
 	if (m->fd < 0)
 		return k->drained ? UINT64_MAX : m->respawn_ms;
-	if (!is_behind(k) && !m->full_ms)
+	if (!m->behind && !is_behind(k))
 		return UINT64_MAX;
-	if (m->full_ms && (!is_behind(k) || m->full_ms < from))
-		from = m->full_ms;
-	return from + LIMIT_MIRROR_STALL_MS;
+	return due > k->now_ms ? due : k->now_ms + KEEPER_STARVED_LOOK_MS;
 }

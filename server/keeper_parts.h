@@ -23,8 +23,11 @@
 #define KEEPER_GOODBYE_MS 1000        // for the mirror at the end
 #define KEEPER_LAST_WORDS_MS 5000     // for a front that takes no more output at the end
 #define KEEPER_RESPAWN_MAX_MS 30000   // between tries when mirrors keep dying
-#define KEEPER_REPLY_RATE 512         // answers to terminal queries: a second, and at once
-#define CONTROL_MAX 4200              // bytes of a message from a client; CONTROL_INPUT is longest
+#define KEEPER_STARVED_MS 10000       // for a mirror that a busy machine does not let run
+#define KEEPER_STARVED_MIN_MS 5 // CPU time by which such a one is told from one that stands still
+#define KEEPER_STARVED_LOOK_MS 250
+#define KEEPER_REPLY_RATE 512 // answers to terminal queries: a second, and at once
+#define CONTROL_MAX 4200      // bytes of a message from a client; CONTROL_INPUT is longest
 
 // ---- messages out: keeper_io.c -------------------------------------------------------------------
 // One message on its way. Small fields are copied, a large tail (`body`) is sent from where it is.
@@ -58,10 +61,11 @@ struct mirror_link {
 	bool restored;   // and acknowledged
 	bool ended_sent; // KEEPER_ENDED was sent
 	struct ring_pos sent;
-	uint64_t acked;       // offset
-	uint64_t progress_ms; // last progress, or when there began to be something to wait for
-	bool behind;          // at the last look: there is something to wait for
-	uint64_t full_ms;     // since when the ring has been full, or 0
+	uint64_t acked;           // offset
+	uint64_t progress_ms;     // last progress, or when there began to be something to wait for
+	uint64_t progress_cpu_ms; // and what CPU time it had used
+	uint64_t progress_at;     // and what it had acknowledged
+	bool behind;              // at the last look: there is something to wait for
 	bool dump_asked;
 	struct ring_pos asked; // where
 	uint8_t *rx;           // owned, MIRROR_RX bytes
