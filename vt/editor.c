@@ -21,6 +21,7 @@ struct editor {
 	struct rect margins; // what libvterm was told
 	uint32_t glyph;      // what the next putglyph stands for, or 0 for itself
 	uint8_t glyph_width;
+	bool shortcut;   // text goes to the grid directly
 	bool to_history; // the scroll under way is one that history keeps
 	uint64_t faults;
 	size_t out_len;
@@ -222,6 +223,7 @@ editor_new(uint16_t rows, uint16_t cols)
 	if (editor == NULL)
 		abort();
 	take_size(editor, rows, cols);
+	editor->shortcut = true;
 	editor->vterm = vterm_new(editor->rows, editor->cols);
 	if (editor->vterm == NULL)
 		abort();
@@ -267,6 +269,12 @@ editor_pen(struct editor *editor, const struct style *pen)
 	editor->pen = *pen;
 }
 
+void
+editor_set_shortcut(struct editor *editor, bool on)
+{
+	editor->shortcut = on;
+}
+
 uint64_t
 editor_faults(const struct editor *editor)
 {
@@ -275,9 +283,33 @@ editor_faults(const struct editor *editor)
 
 // ---- operations --------------------------------------------------------------------------------
 
+// The short way for text, which is most of what programs print: libvterm would put each glyph where
+// the cursor is and no more, and its cursor is brought along when it is needed next. Off only where
+// a fuzzer holds it equal to the long way.
+static void
+write_run(struct editor *editor, int at, int col, const uint8_t *ascii, size_t len)
+{
+	struct row *row = grid_write(editor->grid, (size_t)at);
+	struct cell *cell = &row->cells[col];
+	const struct cell *end = cell + len;
+	struct cell fresh = {.style = editor->pen, .width = 1};
+
+	// halves of wide glyphs that the run cuts off
+	if (cell->width == 0 || (col + (int)len < row->cols && end->width == 0))
+		row_blank(row, (size_t)col, (size_t)col + len, editor->pen.bg);
+	for (; cell < end; cell++) {
+		fresh.cp = *ascii++;
+		*cell = fresh;
+	}
+}
+
 void
 editor_text(struct editor *editor, int row, int col, const uint8_t *ascii, size_t len)
 {
+	if (editor->shortcut) {
+		write_run(editor, row, col, ascii, len);
+		return;
+	}
 	go_to(editor, row, col);
 	editor->glyph = 0;
 	vterm_input_write(editor->vterm, (const char *)ascii, len);
@@ -286,6 +318,11 @@ editor_text(struct editor *editor, int row, int col, const uint8_t *ascii, size_
 void
 editor_glyph(struct editor *editor, int row, int col, uint32_t cp, uint8_t width)
 {
+	if (editor->shortcut) {
+		row_put(
+		    grid_write(editor->grid, (size_t)row), (size_t)col, cp, width, &editor->pen);
+		return;
+	}
 	go_to(editor, row, col);
 	editor->glyph = cp;
 	editor->glyph_width = width;

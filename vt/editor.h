@@ -19,6 +19,9 @@ void editor_pen(struct editor *editor, const struct style *pen);
 // Callback arguments that were out of range since the beginning: a fault of libvterm or of ours.
 uint64_t editor_faults(const struct editor *editor);
 
+// Text goes straight to the grid (as from the beginning) or through libvterm: the same in the end.
+void editor_set_shortcut(struct editor *editor, bool on);
+
 // `len` cells of printable ASCII, or one glyph, which the caller knows to fit before the edge.
 void editor_text(struct editor *editor, int row, int col, const uint8_t *ascii, size_t len);
 void editor_glyph(struct editor *editor, int row, int col, uint32_t cp, uint8_t width);
