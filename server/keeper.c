@@ -356,6 +356,7 @@ keeper_run(const struct keeper_options *options)
 		if (chdir("/") == 0 && k->err_fd >= 0)
 			dup2(k->err_fd, STDERR_FILENO);
 		loop(k);
+		mirror_end(k);
 	}
 	unlink(options->view_path);
 	unlink(options->control_path);

@@ -176,6 +176,13 @@ mirror_lost(struct keeper *k)
 	m->respawn_ms = k->now_ms + wait_ms;
 }
 
+void
+mirror_end(struct keeper *k)
+{
+	if (k->mirror.pid > 0)
+		kill(k->mirror.pid, SIGKILL);
+}
+
 // ---- what it says --------------------------------------------------------------------------------
 
 static bool
