@@ -22,6 +22,9 @@ enum view_msg {
 	VIEW_DUMP_IS = 0x45, // the dump
 	VIEW_BYE = 0x46,     // exit status for the viewer (sysexits or 0), one sentence
 };
+enum view_frame_flag {
+	VIEW_FRAME_KEY = 1 << 0, // from the blank screen, not from what the edge has
+};
 enum view_role {
 	VIEW_ROLE_VIEW = 0,  // gets frames until it leaves
 	VIEW_ROLE_QUERY = 1, // asks and gets answers; not a viewer in `who`

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: ISC
+// `mirrord dump`: a session's screen as it is now, once.
+#include "server/commands.h"
+#include "server/replica.h"
+#include "server/session.h"
+#include "server/show.h"
+#include "server/viewclient.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define FORMAT_VT "vt" // not a picture: the model's canonical dump, for the host only
+
+static int
+fail(int status, const char *text)
+{
+	fprintf(stderr, "mirrord: %s\n", text);
+	return status;
+}
+
+static int
+dump_screen(struct viewclient *client, show_format *format)
+{
+	struct replica replica;
+	struct view_bye bye;
+	struct msg msg;
+	int status;
+
+	if (!viewclient_wait(client, VIEW_KEY, VIEW_FRAME, VIEWCLIENT_ANSWER_MS, &msg, &bye))
+		return fail(bye.status, bye.text);
+	replica_init(&replica);
+	if (replica_apply(&replica, &msg) == REPLICA_CHANGED)
+		status = show_screen(replica.screen, format);
+	else
+		status = fail(EX_PROTOCOL, "the session sent a broken frame");
+	replica_fini(&replica);
+	return status;
+}
+
+static int
+dump_model(struct viewclient *client)
+{
+	struct view_bye bye;
+	struct msg msg;
+
+	if (!viewclient_wait(client, VIEW_DUMP, VIEW_DUMP_IS, VIEWCLIENT_ANSWER_MS, &msg, &bye))
+		return fail(bye.status, bye.text);
+	return show_bytes(msg.data, msg.len);
+}
+
+static int
+dump(const struct session *session, show_format *format)
+{
+	struct viewclient client;
+	struct view_hello hello;
+	struct view_bye bye;
+	int status;
+
+	viewclient_hello(&hello, VIEW_ROLE_QUERY, 0, 0);
+	if (!viewclient_open(&client, session->view, &hello, VIEWCLIENT_ANSWER_MS, &bye))
+		return fail(bye.status, bye.text);
+	status = format ? dump_screen(&client, format) : dump_model(&client);
+	viewclient_close(&client);
+	return status;
+}
+
+int
+cmd_dump(int argc, char **argv)
+{
+	static const struct option longs[] = {
+	    {"format", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+	struct session session;
+	char why[SESSION_WHY];
+	const char *name = "text";
+	show_format *format;
+	int option, status;
+
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (option != 'f')
+			return EX_USAGE;
+		name = optarg;
+	}
+	format = show_format_of(name);
+	if (!format && strcmp(name, FORMAT_VT) != 0)
+		return fail(EX_USAGE, "--format is one of " SHOW_FORMATS ", or " FORMAT_VT);
+	if (argc - optind > 1)
+		return fail(EX_USAGE, "dump takes one session's name");
+	status = session_find(argv[optind], SESSION_ALL, &session, why);
+	return status == EX_OK ? dump(&session, format) : fail(status, why);
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: ISC
+// What a viewer types: a handful of keys mean something to `mirrord view`, and everything else, typed,
+// pasted or answered by the terminal, is read and thrown away. Bounded, and stuck in no state.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum key {
+	KEY_NONE,
+	KEY_LEAVE, // q, ^C
+	KEY_UP,
+	KEY_DOWN,
+	KEY_LEFT,
+	KEY_RIGHT,
+	KEY_FOLLOW, // Home, 0: the window follows the cursor again
+};
+
+enum keys_state {
+	KEYS_GROUND,
+	KEYS_ESCAPE, // after ESC
+	KEYS_CSI,    // after ESC [
+	KEYS_SS3,    // after ESC O
+	KEYS_STRING, // after ESC ] P X ^ _: until BEL or ESC \.
+	KEYS_STATE_COUNT,
+};
+
+struct keys {
+	enum keys_state state;
+	uint32_t param; // first parameter of a CSI
+	uint32_t len;   // bytes since ESC
+};
+
+// Takes bytes up to the first that complete a
+// key; returns that, and in *used how many bytes. KEY_NONE: all were used.
+enum key keys_next(struct keys *keys, const uint8_t *data, size_t len, size_t *used);
+// Call before each read's bytes with their number.
+void keys_read(struct keys *keys, size_t len);

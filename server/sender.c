@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: ISC
+// What goes to a guest's terminal and when.
+#include "server/sender.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define KEEP_BYTES (64u << 10) // a larger buffer is given back once it is written
+
+void
+sender_init(struct sender *sender, const struct ansi_caps *caps, uint16_t rows, uint16_t cols)
+{
+	*sender = (struct sender){.ansi = ansi_new(caps)};
+	window_init(&sender->window, rows, cols);
+	pace_init(&sender->pace);
+}
+
+void
+sender_fini(struct sender *sender)
+{
+	ansi_free(sender->ansi);
+	screen_unref(sender->screen);
+	buf_fini(&sender->out);
+}
+
+void
+sender_enter(struct sender *sender)
+{
+	ansi_enter(sender->ansi, &sender->out);
+	ansi_reset(sender->ansi);
+	pace_wrote_other(&sender->pace);
+	if (sender->screen)
+		pace_want(&sender->pace);
+}
+
+void
+sender_leave(struct sender *sender)
+{
+	ansi_leave(sender->ansi, &sender->out);
+	pace_wrote_other(&sender->pace);
+}
+
+void
+sender_show(struct sender *sender, struct screen *screen)
+{
+	struct screen *old = sender->screen;
+
+	sender->screen = screen_ref(screen);
+	screen_unref(old);
+	pace_want(&sender->pace);
+}
+
+static void
+want(struct sender *sender)
+{
+	if (sender->screen)
+		pace_want(&sender->pace);
+}
+
+void
+sender_resize(struct sender *sender, uint16_t rows, uint16_t cols)
+{
+	sender->window.rows = rows;
+	sender->window.cols = cols;
+	ansi_reset(sender->ansi); // terminals differ in what they keep
+	want(sender);
+}
+
+void
+sender_pan(struct sender *sender, int rows, int cols)
+{
+	if (!sender->screen)
+		return;
+	window_pan(&sender->window, sender->screen, rows, cols);
+	want(sender);
+}
+
+void
+sender_follow(struct sender *sender)
+{
+	sender->window.follow = true;
+	want(sender);
+}
+
+void
+sender_notice(struct sender *sender, const char *text)
+{
+	snprintf(sender->notice, sizeof(sender->notice), "%s", text ? text : "");
+	sender->window.notice = text ? sender->notice : NULL;
+	want(sender);
+}
+
+void
+sender_paint(struct sender *sender, uint64_t now_us)
+{
+	struct screen *seen = window_compose(&sender->window, sender->screen);
+	size_t before = sender->out.len;
+
+	ansi_paint(sender->ansi, seen, &sender->out);
+	screen_unref(seen);
+	if (sender->out.len > before)
+		sender->frames++;
+	pace_painted(&sender->pace, now_us, sender->out.len - before);
+}
+
+const uint8_t *
+sender_peek(const struct sender *sender, size_t *len)
+{
+	*len = sender->out.len - sender->sent;
+	return sender->out.data + sender->sent;
+}
+
+void
+sender_wrote(struct sender *sender, uint64_t now_us, size_t len)
+{
+	sender->sent += len;
+	sender->bytes += len;
+	if (sender->sent < sender->out.len)
+		return;
+	sender->sent = sender->out.len = 0;
+	if (sender->out.cap > KEEP_BYTES)
+		buf_fini(&sender->out);
+	pace_written(&sender->pace, now_us);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: ISC
+// What goes to a guest's terminal and when: the newest screen, through a window of the terminal's
+// size, painted from what was painted last. Holds one frame's bytes at most; touches no fd.
+#pragma once
+
+#include "server/pace.h"
+#include "vt/ansi.h"
+#include "vt/window.h"
+
+#define SENDER_NOTICE 120 // bytes of a line shown over the last row, with its NUL
+
+struct sender {
+	struct ansi *ansi; // owned
+	struct window window;
+	struct pace pace;
+	struct screen *screen; // a reference: the newest, or NULL
+	struct buf out;        // owned: the bytes not yet taken by the terminal, from `sent` on
+	size_t sent;
+	uint64_t bytes, frames; // taken by the terminal, painted
+	char notice[SENDER_NOTICE];
+};
+
+void sender_init(struct sender *sender, const struct ansi_caps *caps, uint16_t rows, uint16_t cols);
+void sender_fini(struct sender *sender);
+
+// Enters: to be written before the first frame, and again when something else may have written to
+// the terminal meanwhile. Leaves: the terminal is as it was before once all is written.
+void sender_enter(struct sender *sender);
+void sender_leave(struct sender *sender);
+
+void sender_show(struct sender *sender, struct screen *screen);
+void sender_resize(struct sender *sender, uint16_t rows, uint16_t cols);
+void sender_pan(struct sender *sender, int rows, int cols);
+void sender_follow(struct sender *sender);
+void sender_notice(struct sender *sender, const char *text); // NULL: none
+
+// Makes the frame that is due: call when pace_next() says PACE_PAINT.
+void sender_paint(struct sender *sender, uint64_t now_us);
+// The bytes to be written; how many were is told with sender_wrote().
+const uint8_t *sender_peek(const struct sender *sender, size_t *len);
+void sender_wrote(struct sender *sender, uint64_t now_us, size_t len);

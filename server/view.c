@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: ISC
+// `mirrord view` at work: frames from the mirror to a replica, from there to the guest's terminal, at
+// the terminal's own pace. Nothing the guest does goes further than this process.
+#include "server/view.h"
+
+#include "server/keys.h"
+#include "server/replica.h"
+#include "server/sender.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#define STATUS_MS 1000     // no more than one VIEW_STATUS in so long
+#define REDIAL_FIRST_MS 20 // between tries to reach the mirror's successor,
+#define REDIAL_MAX_MS 500  // doubled up to this
+#define NOTICE_MS 1000     // without a mirror for so long: say so
+#define LOST_MS 10000      // for so long: give up
+#define GONE_MS 2000       // nobody listens for so long: the session is over
+#define LEAVE_MS 500       // for a slow terminal to take the last bytes
+#define KEYS_BYTES 1024    // one read of what is typed
+#define READS_AT_ONCE 16   // before others have their turn
+
+static const int watched_signals[] = {SIGWINCH, SIGCONT, SIGTERM, SIGHUP, SIGINT, SIGQUIT};
+#define SIGNALS (sizeof(watched_signals) / sizeof(watched_signals[0]))
+
+struct view {
+	uv_loop_t loop;
+	uv_poll_t terminal, *socket; // `socket` is NULL between connections
+	int terminal_events;
+	uv_timer_t pace, status, redial;
+	uv_signal_t signals[SIGNALS];
+	struct guest_tty *tty;     // borrowed
+	struct viewclient *client; // borrowed
+	const char *path;          // borrowed
+	struct view_hello hello;
+	struct replica replica;
+	struct sender sender;
+	struct keys keys;
+	struct view_status told; // the last VIEW_STATUS
+	uint64_t told_at;        // ms
+	uint64_t lost_at,
+	    redial_ms;       // ms: when the connection was lost, and the pause before the next
+	struct buf leave;    // what a crash writes
+	struct view_bye bye; // how it ended
+	bool leaving;
+};
+
+static uint64_t
+now_us(void)
+{
+	return uv_hrtime() / 1000;
+}
+
+static void
+leave(struct view *view, int status, const char *text)
+{
+	if (view->leaving)
+		return;
+	view->leaving = true;
+	view->bye.status = status;
+	if (text != view->bye.text)
+		snprintf(view->bye.text, sizeof(view->bye.text), "%s", text);
+	uv_stop(&view->loop);
+}
+
+// ---- to the terminal ---------------------------------------------------------------------------
+
+static void on_terminal(uv_poll_t *poll, int status, int events);
+static void on_pace(uv_timer_t *timer);
+
+// Writes what the terminal takes. False: it takes no more now.
+static bool
+write_out(struct view *view)
+{
+	for (;;) {
+		size_t len;
+		const uint8_t *data = sender_peek(&view->sender, &len);
+		ssize_t wrote;
+
+		if (!len)
+			return true;
+		wrote = write(view->tty->fd, data, len);
+		if (wrote >= 0) {
+			sender_wrote(&view->sender, now_us(), (size_t)wrote);
+			continue;
+		}
+		if (errno == EAGAIN)
+			return false;
+		if (errno != EINTR) {
+			leave(view, 128 + SIGHUP, "");
+			return false;
+		}
+	}
+}
+
+static void
+wait_for_terminal(struct view *view, bool writable)
+{
+	int events = UV_READABLE | (writable ? UV_WRITABLE : 0);
+
+	if (events != view->terminal_events)
+		uv_poll_start(&view->terminal, events, on_terminal);
+	view->terminal_events = events;
+}
+
+static void tell_status(struct view *view);
+
+// Does all there is to do for the terminal now, and arranges to be called when there is more.
+static void
+pump(struct view *view)
+{
+	bool writable = write_out(view);
+	enum pace_step step = PACE_IDLE;
+	uint64_t at = PACE_NEVER;
+
+	while (writable && !view->leaving) {
+		step = pace_next(&view->sender.pace, now_us(), &at);
+		if (step == PACE_ASK)
+			pace_queue(&view->sender.pace, now_us(), guest_tty_queued(view->tty));
+		else if (step == PACE_PAINT)
+			sender_paint(&view->sender, now_us());
+		else
+			break;
+		writable = write_out(view);
+	}
+	if (view->leaving)
+		return;
+	wait_for_terminal(view, !writable);
+	if (writable && step == PACE_WAIT) {
+		uint64_t now = now_us(), wait_us = at > now ? at - now : 0;
+
+		uv_timer_start(&view->pace, on_pace, (wait_us + 999) / 1000, 0);
+	} else {
+		uv_timer_stop(&view->pace);
+	}
+	tell_status(view);
+}
+
+static void
+on_pace(uv_timer_t *timer)
+{
+	pump(timer->data);
+}
+
+// ---- what the mirror is told about us ----------------------------------------------------------
+
+static struct view_status
+status_now(const struct view *view)
+{
+	return (struct view_status){.rows = view->sender.window.rows,
+	    .cols = view->sender.window.cols,
+	    .lag_us = view->sender.pace.lag_us,
+	    .bytes = view->sender.bytes,
+	    .frames = view->sender.frames};
+}
+
+static void
+on_status_due(uv_timer_t *timer)
+{
+	tell_status(timer->data);
+}
+
+// Only when something changed, and at once only if the last time is long ago.
+static void
+tell_status(struct view *view)
+{
+	struct view_status status = status_now(view);
+	uint64_t now = uv_now(&view->loop);
+	struct buf out = {0};
+
+	if (!view->socket || !view->client->welcomed ||
+	    uv_is_active((uv_handle_t *)&view->status) ||
+	    (status.rows == view->told.rows && status.cols == view->told.cols &&
+		status.bytes == view->told.bytes))
+		return;
+	if (view->told_at && now - view->told_at < STATUS_MS) {
+		uv_timer_start(&view->status, on_status_due, STATUS_MS - (now - view->told_at), 0);
+		return;
+	}
+	view_status_put(&out, &status);
+	viewclient_send(view->client, &out); // if the socket is full, a later one tells
+	buf_fini(&out);
+	view->told = status;
+	view->told_at = now;
+}
+
+// ---- the connection ----------------------------------------------------------------------------
+
+static void on_socket(uv_poll_t *poll, int status, int events);
+static void redial(struct view *view);
+
+static void
+on_socket_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void
+drop_socket(struct view *view)
+{
+	if (view->socket)
+		uv_close((uv_handle_t *)view->socket, on_socket_closed);
+	view->socket = NULL;
+	viewclient_close(view->client);
+}
+
+static bool
+watch_socket(struct view *view)
+{
+	uv_poll_t *poll = calloc(1, sizeof(*poll));
+
+	if (!poll || uv_poll_init(&view->loop, poll, view->client->fd) != 0) {
+		free(poll);
+		return false;
+	}
+	poll->data = view;
+	view->socket = poll;
+	uv_poll_start(poll, UV_READABLE, on_socket);
+	return true;
+}
+
+// The mirror died, or broke off. Its successor listens on the same socket, in whose backlog we wait.
+static void
+lost(struct view *view)
+{
+	drop_socket(view);
+	if (!view->lost_at) {
+		view->lost_at = uv_now(&view->loop);
+		view->redial_ms = REDIAL_FIRST_MS;
+	}
+	redial(view);
+}
+
+static void
+found(struct view *view)
+{
+	view->lost_at = 0;
+	uv_timer_stop(&view->redial);
+	sender_notice(&view->sender, NULL);
+}
+
+static void
+ask_for_key(struct view *view)
+{
+	struct buf out = {0};
+
+	msg_put(&out, VIEW_KEY, NULL, 0);
+	if (!viewclient_send(view->client, &out))
+		lost(view);
+	buf_fini(&out);
+}
+
+static void
+on_frame(struct view *view, const struct msg *msg)
+{
+	switch (replica_apply(&view->replica, msg)) {
+	case REPLICA_CHANGED:
+		if (view->lost_at)
+			found(view);
+		sender_show(&view->sender, view->replica.screen);
+		break;
+	case REPLICA_ASK: ask_for_key(view); break;
+	case REPLICA_BROKEN: leave(view, EX_PROTOCOL, "the session sent a broken frame"); break;
+	case REPLICA_SKIPPED: break;
+	}
+}
+
+static void
+take_messages(struct view *view)
+{
+	struct msg msg;
+
+	while (view->socket && !view->leaving) {
+		switch (viewclient_next(view->client, &msg, &view->bye)) {
+		case VIEWCLIENT_MSG:
+			if (msg.type == VIEW_FRAME)
+				on_frame(view, &msg);
+			break;
+		case VIEWCLIENT_NONE: return;
+		case VIEWCLIENT_BYE: leave(view, view->bye.status, view->bye.text); return;
+		case VIEWCLIENT_LOST: lost(view); return;
+		}
+	}
+}
+
+static void
+on_socket(uv_poll_t *poll, int status, int events)
+{
+	struct view *view = poll->data;
+
+	(void)events;
+	if (status < 0) {
+		lost(view);
+	} else {
+		viewclient_read(view->client);
+		take_messages(view);
+	}
+	if (!view->leaving)
+		pump(view);
+}
+
+static void
+on_redial(uv_timer_t *timer)
+{
+	struct view *view = timer->data;
+
+	if (view->socket) { // in the backlog, or not yet answered
+		if (uv_now(&view->loop) - view->lost_at >= LOST_MS)
+			leave(view, EX_UNAVAILABLE, "the session does not answer any more");
+		else
+			redial(view);
+		if (!view->leaving)
+			pump(view);
+		return;
+	}
+	view->hello.rows = view->sender.window.rows;
+	view->hello.cols = view->sender.window.cols;
+	if (viewclient_dial(view->client, view->path, &view->hello) == 0) {
+		replica_restart(&view->replica);
+		view->told = (struct view_status){0};
+		if (!watch_socket(view))
+			viewclient_close(view->client);
+	} else if ((errno == ENOENT || errno == ECONNREFUSED) &&
+		   uv_now(&view->loop) - view->lost_at >= GONE_MS) {
+		leave(view, EX_UNAVAILABLE, "the session is gone");
+		return;
+	}
+	redial(view);
+}
+
+// Tries again in a while, for as long as there is no frame.
+static void
+redial(struct view *view)
+{
+	uint64_t waited = uv_now(&view->loop) - view->lost_at;
+
+	if (!view->lost_at || view->leaving)
+		return;
+	if (waited >= LOST_MS) {
+		leave(view, EX_UNAVAILABLE, "the session does not answer any more");
+		return;
+	}
+	if (waited >= NOTICE_MS && !view->sender.window.notice) {
+		sender_notice(&view->sender, "the session does not answer; trying again");
+		pump(view);
+	}
+	uv_timer_start(&view->redial, on_redial, view->redial_ms, 0);
+	view->redial_ms = view->redial_ms * 2 > REDIAL_MAX_MS ? REDIAL_MAX_MS : view->redial_ms * 2;
+}
+
+// ---- the guest ---------------------------------------------------------------------------------
+
+static void
+on_key(struct view *view, enum key key)
+{
+	switch (key) {
+	case KEY_NONE: break;
+	case KEY_LEAVE: leave(view, EX_OK, ""); break;
+	case KEY_UP: sender_pan(&view->sender, -1, 0); break;
+	case KEY_DOWN: sender_pan(&view->sender, 1, 0); break;
+	case KEY_LEFT: sender_pan(&view->sender, 0, -1); break;
+	case KEY_RIGHT: sender_pan(&view->sender, 0, 1); break;
+	case KEY_FOLLOW: sender_follow(&view->sender); break;
+	}
+}
+
+static void
+take_keys(struct view *view, const uint8_t *data, size_t len)
+{
+	keys_read(&view->keys, len);
+	while (len && !view->leaving) {
+		size_t used;
+
+		on_key(view, keys_next(&view->keys, data, len, &used));
+		data += used;
+		len -= used;
+	}
+}
+
+static void
+read_terminal(struct view *view)
+{
+	uint8_t data[KEYS_BYTES];
+
+	for (int i = 0; i < READS_AT_ONCE && !view->leaving; i++) {
+		ssize_t got = read(view->tty->fd, data, sizeof(data));
+
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (got <= 0) { // hung up
+			leave(view, 128 + SIGHUP, "");
+			return;
+		}
+		take_keys(view, data, (size_t)got);
+	}
+}
+
+static void
+on_terminal(uv_poll_t *poll, int status, int events)
+{
+	struct view *view = poll->data;
+
+	if (status < 0) {
+		leave(view, 128 + SIGHUP, "");
+		return;
+	}
+	if (events & UV_READABLE)
+		read_terminal(view);
+	if (!view->leaving)
+		pump(view);
+}
+
+static void
+on_signal(uv_signal_t *handle, int number)
+{
+	struct view *view = handle->data;
+	uint16_t rows, cols;
+
+	if (number != SIGWINCH && number != SIGCONT) {
+		leave(view, 128 + number, "");
+		return;
+	}
+	guest_tty_size(view->tty, &rows, &cols);
+	if (rows != view->sender.window.rows || cols != view->sender.window.cols)
+		sender_resize(&view->sender, rows, cols);
+	if (number == SIGCONT) { // whoever had the terminal meanwhile may have left anything
+		guest_tty_raw(view->tty);
+		sender_enter(&view->sender);
+	}
+	pump(view);
+}
+
+// ---- start and end -----------------------------------------------------------------------------
+
+// What to write if we crash: that which leaves from a state just entered.
+static void
+prepare_crash(struct view *view, const struct ansi_caps *caps)
+{
+	struct ansi *ansi = ansi_new(caps);
+	struct buf enter = {0};
+
+	ansi_enter(ansi, &enter);
+	ansi_leave(ansi, &view->leave);
+	ansi_free(ansi);
+	buf_fini(&enter);
+	guest_tty_guard(view->tty, view->leave.data, view->leave.len);
+}
+
+static bool
+start_loop(struct view *view)
+{
+	uv_timer_t *timers[] = {&view->pace, &view->status, &view->redial};
+
+	if (uv_poll_init(&view->loop, &view->terminal, view->tty->fd) != 0)
+		return false;
+	view->terminal.data = view;
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+		uv_timer_init(&view->loop, timers[i]);
+		timers[i]->data = view;
+	}
+	for (size_t i = 0; i < SIGNALS; i++) {
+		uv_signal_init(&view->loop, &view->signals[i]);
+		view->signals[i].data = view;
+		if (uv_signal_start(&view->signals[i], on_signal, watched_signals[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+struct view *
+view_new(struct guest_tty *tty, const struct view_options *options)
+{
+	struct view *view = calloc(1, sizeof(*view));
+
+	if (!view || uv_loop_init(&view->loop) != 0) {
+		free(view);
+		return NULL;
+	}
+	view->tty = tty;
+	view->path = options->path;
+	view->hello = *options->hello;
+	replica_init(&view->replica);
+	sender_init(&view->sender, options->caps, view->hello.rows, view->hello.cols);
+	if (!start_loop(view)) {
+		view_free(view);
+		return NULL;
+	}
+	signal(SIGTSTP, SIG_IGN); // ^Z is a key like others; SIGSTOP still stops
+	signal(SIGPIPE, SIG_IGN);
+	prepare_crash(view, options->caps);
+	return view;
+}
+
+static void
+close_handle(uv_handle_t *handle, void *user)
+{
+	struct view *view = user;
+
+	if (!uv_is_closing(handle))
+		uv_close(handle, handle == (uv_handle_t *)view->socket ? on_socket_closed : NULL);
+}
+
+void
+view_free(struct view *view)
+{
+	uv_walk(&view->loop, close_handle, view);
+	uv_run(&view->loop, UV_RUN_DEFAULT); // lets go of the handles
+	uv_loop_close(&view->loop);
+	replica_fini(&view->replica);
+	sender_fini(&view->sender);
+	buf_fini(&view->leave);
+	free(view);
+}
+
+// Leaves the terminal as it was, as far as it takes bytes within a moment.
+static void
+go(struct view *view)
+{
+	uint64_t due = now_us() / 1000 + LEAVE_MS;
+	size_t len;
+
+	sender_leave(&view->sender);
+	for (;;) {
+		const uint8_t *data = sender_peek(&view->sender, &len);
+		ssize_t wrote = len ? write(view->tty->fd, data, len) : 0;
+		struct pollfd pollfd = {.fd = view->tty->fd, .events = POLLOUT};
+		uint64_t now = now_us() / 1000;
+
+		if (wrote > 0)
+			sender_wrote(&view->sender, now_us(), (size_t)wrote);
+		else if (!len || (errno != EAGAIN && errno != EINTR) || now >= due)
+			break;
+		else
+			poll(&pollfd, 1, (int)(due - now));
+	}
+	guest_tty_restore(view->tty);
+}
+
+int
+view_run(struct view *view, struct viewclient *client, char text[LIMIT_TEXT + 1])
+{
+	view->client = client;
+	if (!guest_tty_raw(view->tty) || !watch_socket(view)) {
+		snprintf(
+		    text, LIMIT_TEXT + 1, "cannot use the terminal: %s", strerrordesc_np(errno));
+		guest_tty_restore(view->tty);
+		return EX_OSERR;
+	}
+	sender_enter(&view->sender);
+	pump(view);
+	take_messages(view);
+	if (!view->leaving)
+		pump(view);
+	if (!view->leaving)
+		uv_run(&view->loop, UV_RUN_DEFAULT);
+	go(view);
+	drop_socket(view);
+	memcpy(text, view->bye.text, LIMIT_TEXT + 1);
+	return view->bye.status;
+}

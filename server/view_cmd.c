@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: ISC
+// `mirrord view`: options, which session, and everything that has to be opened before the sandbox.
+#include "server/caps.h"
+#include "server/commands.h"
+#include "server/sandbox.h"
+#include "server/session.h"
+#include "server/view.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define WAIT_MS 500 // between two looks for a session with --wait
+
+struct options {
+	const char *name; // of the session, or NULL
+	const char *as;   // who watches, or ""
+	bool wait;
+};
+
+static int
+fail(int status, const char *text)
+{
+	fprintf(stderr, "mirrord: %s\n", text);
+	return status;
+}
+
+static int
+parse(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {{"as", required_argument, NULL, 'a'},
+	    {"wait", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
+	int option;
+
+	*options = (struct options){.as = ""};
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (option) {
+		case 'a': options->as = optarg; break;
+		case 'w': options->wait = true; break;
+		default: return EX_USAGE;
+		}
+	}
+	if (argc - optind > 1)
+		return fail(EX_USAGE, "view takes one session's name");
+	options->name = argv[optind];
+	if (strlen(options->as) > LIMIT_NAME || !view_text_clean(options->as, strlen(options->as)))
+		return fail(
+		    EX_USAGE, "the name after --as must be at most 64 bytes that can be printed");
+	return EX_OK;
+}
+
+// Guests cannot ask for a list: tell them what there is to choose from.
+static void
+print_choice(void)
+{
+	char why[SESSION_WHY];
+	size_t count;
+	struct session *list = session_list(SESSION_ALL, &count, why);
+
+	for (size_t i = 0; i < count; i++)
+		fprintf(stderr, "  %s\n", list[i].name);
+	free(list);
+}
+
+static int
+find(const struct options *options, struct session *session)
+{
+	char why[SESSION_WHY];
+	bool told = false;
+
+	for (;;) {
+		int status = session_find(options->name, SESSION_ALL, session, why);
+
+		if (status == EX_OK)
+			return EX_OK;
+		if (status != EX_UNAVAILABLE || !options->wait) {
+			fail(status, why);
+			if (status == EX_USAGE)
+				print_choice();
+			return status;
+		}
+		if (!told)
+			fprintf(stderr, "mirrord: %s; waiting for it, ^C leaves\n", why);
+		told = true;
+		poll(NULL, 0, WAIT_MS);
+	}
+}
+
+// A session that watches itself shows itself watching itself.
+static bool
+is_inside(const struct session *session)
+{
+	const char *inside = getenv("MIRRORD_SESSION");
+
+	return inside && session->owner == getuid() && strcmp(inside, session->name) == 0;
+}
+
+// From here on nothing can be opened any more.
+static int
+watch(struct view *view, const struct view_options *options, char text[LIMIT_TEXT + 1])
+{
+	struct viewclient client;
+	struct sandbox_state sandbox;
+	struct view_bye bye;
+	int status;
+
+	if (!sandbox_enter(SANDBOX_VIEW, &sandbox)) {
+		snprintf(text, LIMIT_TEXT + 1, "cannot lock this process down: %s",
+		    strerrordesc_np(errno));
+		return EX_OSERR;
+	}
+	if (!viewclient_open(&client, options->path, options->hello, VIEWCLIENT_ANSWER_MS, &bye)) {
+		snprintf(text, LIMIT_TEXT + 1, "%s", bye.text);
+		return bye.status;
+	}
+	status = view_run(view, &client, text);
+	viewclient_close(&client);
+	return status;
+}
+
+int
+cmd_view(int argc, char **argv)
+{
+	char text[LIMIT_TEXT + 1] = "";
+	struct options options;
+	struct session session;
+	struct view_hello hello;
+	struct ansi_caps caps;
+	struct guest_tty tty;
+	struct view *view;
+	uint16_t rows, cols;
+	int status = parse(argc, argv, &options);
+
+	if (status != EX_OK)
+		return status;
+	if (!isatty(STDOUT_FILENO))
+		return fail(EX_USAGE, "standard output is not a terminal: use ssh -t to watch, or "
+				      "mirrord dump for the screen as it is now");
+	status = find(&options, &session);
+	if (status != EX_OK)
+		return status;
+	if (is_inside(&session))
+		return fail(
+		    EX_USAGE, "this is the session itself; it can only be watched from outside");
+	if (!guest_tty_open(&tty))
+		return fail(EX_OSERR, strerror(errno));
+	guest_tty_size(&tty, &rows, &cols);
+	viewclient_hello(&hello, VIEW_ROLE_VIEW, rows, cols);
+	strcpy(hello.name, options.as);
+	caps = caps_from_environment();
+
+	const struct view_options view_options = {
+	    .path = session.view, .hello = &hello, .caps = &caps};
+
+	view = view_new(&tty, &view_options);
+	if (!view) {
+		guest_tty_close(&tty);
+		return fail(EX_OSERR, "cannot set up the terminal");
+	}
+	status = watch(view, &view_options, text);
+	view_free(view);
+	guest_tty_close(&tty);
+	return *text ? fail(status, text) : status;
+}

@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: ISC
+// One connection to the view socket: its hello, its requests, and the one message it is being sent.
+#include "server/viewers_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#define READ_BYTES 4096
+#define REQUEST_MAX 256  // bytes of any message after the hello
+#define TOKENS_MAX 64    // messages a peer may send at once; a client of ours sends one a second
+#define TOKENS_PER_S 8   // and in the long run
+#define HOST_RESERVED 16 // connections kept for the host, however many watch
+
+static void process(struct viewer *viewer);
+
+// ---- sending -----------------------------------------------------------------------------------
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void
+update_events(struct viewer *viewer)
+{
+	bool writing = viewer->pending || viewer->behind;
+	// Who asks reads its answer before it asks again, so that nothing piles up.
+	bool reading = viewer->state == VIEWER_HELLO || viewer->state == VIEWER_VIEW ||
+		       (viewer->state == VIEWER_QUERY && !viewer->pending);
+	int events = (reading ? UV_READABLE : 0) | (writing ? UV_WRITABLE : 0);
+
+	if (viewer->state == VIEWER_DEAD || events == viewer->events)
+		return;
+	viewer->events = events;
+	uv_poll_start(&viewer->poll, events, on_poll);
+}
+
+static void
+drop_pending(struct viewer *viewer)
+{
+	blob_unref(viewer->pending);
+	viewer->pending = NULL;
+	viewer->sent = 0;
+}
+
+// Sends of `pending` what the socket takes.
+static void
+flush(struct viewer *viewer)
+{
+	const struct buf *bytes = &viewer->pending->bytes;
+
+	while (viewer->sent < bytes->len) {
+		ssize_t sent = send(viewer->fd, bytes->data + viewer->sent,
+		    bytes->len - viewer->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0 && errno != EAGAIN) {
+			viewer_close(viewer);
+			return;
+		}
+		if (sent < 0)
+			break;
+		viewer->sent += (size_t)sent;
+	}
+	if (viewer->sent == bytes->len)
+		drop_pending(viewer);
+	if (!viewer->pending && viewer->state == VIEWER_CLOSING)
+		viewer_close(viewer);
+}
+
+void
+viewer_send(struct viewer *viewer, struct blob *blob)
+{
+	viewer->pending = blob_ref(blob);
+	viewer->sent = 0;
+	flush(viewer);
+	if (viewer->pending && viewer->sent == 0 && viewer->state == VIEWER_VIEW) {
+		// A frame of which nothing is on its way is not sent late: what counts then is
+		// the screen of that time.
+		drop_pending(viewer);
+		viewer->behind = true;
+	}
+	update_events(viewer);
+}
+
+static void
+send_and_free(struct viewer *viewer, struct buf *bytes)
+{
+	struct blob *blob = blob_new(bytes);
+
+	viewer_send(viewer, blob);
+	blob_unref(blob);
+}
+
+void
+viewer_bye(struct viewer *viewer, int status, const char *text)
+{
+	struct buf out = {0};
+
+	if (viewer->pending) { // it does not read, or only slowly: no last words then
+		viewer_close(viewer);
+		return;
+	}
+	viewer->state = VIEWER_CLOSING;
+	viewer->behind = false;
+	viewer->due = uv_now(viewer->viewers->loop) + LIMIT_HELLO_MS;
+	view_bye_put(&out, status, text);
+	send_and_free(viewer, &out);
+	viewers_schedule(viewer->viewers);
+}
+
+void
+viewer_drained(struct viewer *viewer)
+{
+	struct viewers *viewers = viewer->viewers;
+
+	if (viewer->behind && viewer->state == VIEWER_VIEW) {
+		viewer->behind = false;
+		viewer_send(viewer, viewers_key(viewers));
+	}
+	if (viewers->farewell && !viewer->pending && !viewer->behind &&
+	    (viewer->state == VIEWER_VIEW || viewer->state == VIEWER_QUERY)) {
+		viewer->state = VIEWER_CLOSING;
+		viewer_send(viewer, viewers->farewell);
+	}
+	update_events(viewer);
+}
+
+// ---- requests ----------------------------------------------------------------------------------
+
+static void
+put_key(struct viewers *viewers, struct buf *out)
+{
+	struct screen *screen = viewers->source.screen(viewers->source.user);
+	size_t begin = msg_begin(out, VIEW_FRAME);
+
+	buf_put_u8(out, VIEW_FRAME_KEY);
+	frame_encode(NULL, screen, out);
+	msg_end(out, begin);
+	screen_unref(screen);
+}
+
+static void
+on_status(struct viewer *viewer, const struct msg *msg)
+{
+	struct view_status status;
+
+	if (viewer->state != VIEWER_VIEW || !view_status_get(msg, &status))
+		viewer_bye(viewer, EX_PROTOCOL, "a malformed message");
+	else
+		viewer->person->status = status;
+}
+
+static void
+on_key(struct viewer *viewer, const struct msg *msg)
+{
+	struct buf out = {0};
+
+	(void)msg;
+	if (viewer->state == VIEWER_VIEW) {
+		viewer->behind = true;
+		if (!viewer->pending)
+			viewer_drained(viewer);
+		return;
+	}
+	put_key(viewer->viewers, &out);
+	send_and_free(viewer, &out);
+}
+
+// Whether this peer may ask what only the host may.
+static bool
+is_host(struct viewer *viewer)
+{
+	if (viewer->host && viewer->state != VIEWER_VIEW)
+		return true;
+	viewer_bye(viewer, EX_NOPERM, "only the host of the session may ask for that");
+	return false;
+}
+
+static void
+on_who(struct viewer *viewer, const struct msg *msg)
+{
+	struct viewers *viewers = viewer->viewers;
+	struct screen *screen;
+	struct buf out = {0};
+	size_t begin;
+
+	(void)msg;
+	if (!is_host(viewer))
+		return;
+	screen = viewers->source.screen(viewers->source.user);
+	begin = msg_begin(&out, VIEW_WHO_IS);
+	buf_put_varint(&out, screen->rows);
+	buf_put_varint(&out, screen->cols);
+	buf_put_varint(&out, viewers->watching);
+	viewers_put_people(viewers, &out);
+	msg_end(&out, begin);
+	screen_unref(screen);
+	send_and_free(viewer, &out);
+}
+
+static void
+on_dump(struct viewer *viewer, const struct msg *msg)
+{
+	struct viewers *viewers = viewer->viewers;
+	struct buf out = {0};
+	size_t begin;
+
+	(void)msg;
+	if (!is_host(viewer))
+		return;
+	begin = msg_begin(&out, VIEW_DUMP_IS);
+	viewers->source.dump(viewers->source.user, &out);
+	msg_end(&out, begin);
+	send_and_free(viewer, &out);
+}
+
+// ---- hello -------------------------------------------------------------------------------------
+
+static void
+refuse_version(struct viewer *viewer, uint64_t version)
+{
+	char text[LIMIT_TEXT];
+
+	snprintf(text, sizeof(text),
+	    "the viewer speaks version %llu of the protocol, the session version %d; "
+	    "install the same mirrord on both sides",
+	    (unsigned long long)version, PROTO_VERSION);
+	viewers_tell_version(viewer->viewers, text);
+	viewer_bye(viewer, EX_PROTOCOL, text);
+}
+
+// Who it is. The name and what sshd's environment said are believed only from the host's account
+// and from guest accounts: their forced command said so, and they can run nothing else.
+static void
+introduce(struct viewer *viewer, const struct view_hello *hello)
+{
+	struct view_person *person = calloc(1, sizeof(*person));
+
+	if (!person)
+		abort();
+	if (viewer->host || viewer->gid == viewer->viewers->session.guests) {
+		memcpy(person->name, hello->name, sizeof(person->name));
+		memcpy(person->from, hello->from, sizeof(person->from));
+		memcpy(person->via, hello->via, sizeof(person->via));
+		memcpy(person->key, hello->key, sizeof(person->key));
+	}
+	person->uid = viewer->uid;
+	person->pid = (uint32_t)viewer->pid;
+	person->since = (uint64_t)time(NULL);
+	person->status.rows = hello->rows;
+	person->status.cols = hello->cols;
+	viewer->person = person;
+}
+
+static void
+welcome(struct viewer *viewer, const struct view_hello *hello)
+{
+	struct viewers *viewers = viewer->viewers;
+	struct view_welcome words = {.version = PROTO_VERSION, .start = viewers->session.start};
+	struct buf out = {0};
+
+	snprintf(words.session, sizeof(words.session), "%s", viewers->session.name);
+	snprintf(words.host, sizeof(words.host), "%s", viewers->session.host);
+	view_welcome_put(&out, &words);
+	if (hello->role == VIEW_ROLE_HOST) {
+		struct view_modes modes = {0};
+
+		viewers->source.modes(viewers->source.user, &modes);
+		put_key(viewers, &out);
+		view_modes_put(&out, &modes);
+	} else if (hello->role == VIEW_ROLE_VIEW) {
+		const struct blob *key = viewers_key(viewers);
+
+		buf_put(&out, key->bytes.data, key->bytes.len);
+	}
+	send_and_free(viewer, &out);
+}
+
+static void
+on_hello(struct viewer *viewer, const struct msg *msg)
+{
+	struct view_hello hello;
+
+	if (msg->type != VIEW_HELLO || !view_hello_get(msg, &hello)) {
+		viewer_close(viewer);
+		return;
+	}
+	if (hello.version != PROTO_VERSION) {
+		refuse_version(viewer, hello.version);
+		return;
+	}
+	if (hello.role == VIEW_ROLE_HOST && !is_host(viewer))
+		return;
+	introduce(viewer, &hello);
+	welcome(viewer, &hello);
+	if (viewer->state == VIEWER_DEAD)
+		return;
+	viewer->state = hello.role == VIEW_ROLE_VIEW ? VIEWER_VIEW : VIEWER_QUERY;
+	if (viewer->state == VIEWER_VIEW)
+		viewers_joined(viewer->viewers);
+	viewers_schedule(viewer->viewers); // its deadline is met
+	update_events(viewer);
+}
+
+// ---- receiving ---------------------------------------------------------------------------------
+
+static const struct {
+	uint8_t type;
+	void (*on)(struct viewer *viewer, const struct msg *msg);
+} requests[] = {
+    {VIEW_STATUS, on_status},
+    {VIEW_KEY, on_key},
+    {VIEW_WHO, on_who},
+    {VIEW_DUMP, on_dump},
+};
+
+static void
+on_request(struct viewer *viewer, const struct msg *msg)
+{
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		if (requests[i].type == msg->type) {
+			requests[i].on(viewer, msg);
+			return;
+		}
+	}
+	viewer_bye(viewer, EX_PROTOCOL, "a message that this version does not know");
+}
+
+static bool
+take_token(struct viewer *viewer)
+{
+	uint64_t now = uv_now(viewer->viewers->loop);
+	uint64_t more = (now - viewer->tokens_at) * TOKENS_PER_S / 1000;
+
+	if (more) {
+		viewer->tokens_at = now;
+		viewer->tokens = more + viewer->tokens > TOKENS_MAX
+				     ? TOKENS_MAX
+				     : viewer->tokens + (uint32_t)more;
+	}
+	if (!viewer->tokens)
+		return false;
+	viewer->tokens--;
+	return true;
+}
+
+static bool
+listens(const struct viewer *viewer)
+{
+	return viewer->state == VIEWER_HELLO || viewer->state == VIEWER_VIEW ||
+	       (viewer->state == VIEWER_QUERY && !viewer->pending);
+}
+
+// Takes the whole messages out of what has come.
+static void
+process(struct viewer *viewer)
+{
+	size_t used = 0;
+
+	while (listens(viewer)) {
+		size_t max = viewer->state == VIEWER_HELLO ? LIMIT_HELLO_BYTES : REQUEST_MAX;
+		enum msg_status status;
+		struct msg msg;
+
+		status = msg_get(&viewer->in, &used, max, &msg);
+		if (status == MSG_NONE)
+			break;
+		if (status == MSG_BAD || !take_token(viewer))
+			viewer_close(viewer);
+		else if (viewer->state == VIEWER_HELLO)
+			on_hello(viewer, &msg);
+		else
+			on_request(viewer, &msg);
+	}
+	if (viewer->state == VIEWER_DEAD) // `in` is gone
+		return;
+	buf_take(&viewer->in, used);
+	if (!viewer->in.len)
+		buf_fini(&viewer->in);
+}
+
+static void
+receive(struct viewer *viewer)
+{
+	uint8_t bytes[READ_BYTES];
+	ssize_t got = recv(viewer->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		viewer_close(viewer);
+		return;
+	}
+	buf_put(&viewer->in, bytes, (size_t)got);
+	process(viewer);
+}
+
+static void
+on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct viewer *viewer = poll->data;
+
+	if (status < 0) {
+		viewer_close(viewer);
+		return;
+	}
+	if (events & UV_WRITABLE) {
+		if (viewer->pending)
+			flush(viewer);
+		if (!viewer->pending && viewer->state != VIEWER_DEAD) {
+			viewer_drained(viewer);
+			process(viewer); // what was asked meanwhile
+		}
+	}
+	if ((events & UV_READABLE) && listens(viewer))
+		receive(viewer);
+	update_events(viewer);
+}
+
+// ---- coming and going --------------------------------------------------------------------------
+
+static void
+identify(struct viewer *viewer)
+{
+	struct ucred cred = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+	socklen_t len = sizeof(cred);
+
+	getsockopt(viewer->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+	viewer->uid = cred.uid;
+	viewer->gid = cred.gid;
+	viewer->pid = cred.pid;
+	viewer->host = cred.uid == viewer->viewers->session.owner || cred.uid == 0;
+}
+
+void
+viewer_new(struct viewers *viewers, int fd)
+{
+	struct viewer *viewer = calloc(1, sizeof(*viewer));
+
+	if (!viewer || uv_poll_init(viewers->loop, &viewer->poll, fd) != 0) {
+		free(viewer);
+		close(fd);
+		return;
+	}
+	viewer->poll.data = viewer;
+	viewer->fd = fd;
+	viewer->viewers = viewers;
+	viewer->tokens = TOKENS_MAX;
+	viewer->tokens_at = uv_now(viewers->loop);
+	viewer->due = viewer->tokens_at + LIMIT_HELLO_MS;
+	identify(viewer);
+	viewers_add(viewers, viewer);
+	if (viewers->connections > LIMIT_VIEWERS - (viewer->host ? 0 : HOST_RESERVED))
+		viewer_bye(viewer, EX_UNAVAILABLE, "the session has as many viewers as it takes");
+	else
+		update_events(viewer);
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	struct viewer *viewer = handle->data;
+
+	free(viewer->person);
+	free(viewer);
+}
+
+void
+viewer_close(struct viewer *viewer)
+{
+	bool watched = viewer->state == VIEWER_VIEW;
+
+	if (viewer->state == VIEWER_DEAD)
+		return;
+	viewer->state = VIEWER_DEAD;
+	viewer->behind = false;
+	drop_pending(viewer);
+	buf_fini(&viewer->in);
+	uv_close((uv_handle_t *)&viewer->poll, on_closed);
+	close(viewer->fd);
+	viewers_left(viewer->viewers, viewer, watched);
+}

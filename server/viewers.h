@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: ISC
+// Those who watch: takes connections from the view socket, holds each to the protocol, and sends all
+// in step the same bytes. A viewer whose socket is full is skipped, and gets one key frame when it
+// has drained: nothing is queued for anybody, and nobody is waited for.
+#pragma once
+
+#include "server/viewproto.h"
+#include "vt/screen.h"
+
+#include <sys/types.h>
+
+#include <uv.h>
+
+// Where the screen comes from. All are called from within the loop.
+struct viewers_source {
+	// The screen as it is now; a new reference.
+	struct screen *(*screen)(void *user);
+	// For a host about to attach: no update is held back from now on, and these are the modes.
+	void (*modes)(void *user, struct view_modes *modes);
+	void (*dump)(void *user, struct buf *out);
+	void (*count)(void *user, size_t count); // of viewers, after it changed
+	void *user;                              // borrowed
+};
+
+struct viewers_session {
+	const char *name; // borrowed, as the rest
+	const char *host; // login name of its owner
+	uint64_t start;   // unix seconds
+	uid_t owner;
+	gid_t guests; // a peer of this primary group is a guest account, whose --as is believed
+};
+
+struct viewers;
+
+// Takes the listening socket as it is inherited. `session` and `source` are copied.
+struct viewers *viewers_new(uv_loop_t *loop, int listener, const struct viewers_session *session,
+    const struct viewers_source *source);
+// How many watch. Without any there is no need for viewers_show().
+size_t viewers_count(const struct viewers *viewers);
+// Sends everybody from what they have to `screen`. False if they had it.
+bool viewers_show(struct viewers *viewers, struct screen *screen);
+// Says goodbye to all and takes nobody in any more.
+void viewers_bye(struct viewers *viewers, int status, const char *text);
+// Whether all connections are closed.
+bool viewers_gone(const struct viewers *viewers);

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: ISC
+// What the parts of viewers*.c share.
+#pragma once
+
+#include "server/viewers.h"
+#include "vt/frame.h"
+
+// Bytes that several viewers are sent, by reference count.
+struct blob {
+	uint32_t refs;
+	struct buf bytes; // owned
+};
+
+enum viewer_state {
+	VIEWER_HELLO,   // nothing but a HELLO is taken, and that within LIMIT_HELLO_MS
+	VIEWER_VIEW,    // gets frames
+	VIEWER_QUERY,   // asks and gets answers
+	VIEWER_CLOSING, // closed when what is pending has been sent
+	VIEWER_DEAD,    // waits for libuv to let go of its handle
+};
+
+// One connection.
+struct viewer {
+	uv_poll_t poll;
+	int fd;                  // owned
+	struct viewers *viewers; // borrowed
+	struct viewer *prev, *next;
+	enum viewer_state state;
+	int events;         // what `poll` waits for
+	uint64_t due;       // loop time, ms: closed if still in HELLO or CLOSING then
+	uint64_t tokens_at; // loop time of the last refill of `tokens`, ms
+	uint32_t tokens;    // messages it may still send at once
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	bool host;            // the session's owner, or root
+	bool behind;          // has missed a frame, or asked: a key frame when nothing is pending
+	struct buf in;        // owned; at most one unfinished message
+	struct blob *pending; // a reference, or NULL
+	size_t sent;          // bytes of it
+	struct view_person *person; // owned; NULL before the hello
+};
+
+struct viewers {
+	uv_loop_t *loop; // borrowed
+	uv_poll_t listener;
+	int listener_fd;
+	uv_timer_t timer;            // the next hello deadline, or the next try to accept
+	bool full;                   // no fd or memory to accept with: wait until somebody goes
+	struct viewer *first, *last; // in order of arrival
+	size_t connections, watching;
+	struct viewers_session session;
+	struct viewers_source source;
+	struct screen *shown;  // what viewers in step have; NULL when nobody watches
+	struct blob *key;      // key frame of `shown`, or NULL until needed
+	struct blob *farewell; // set by viewers_bye()
+	bool told_version;     // one line about a peer of another version has been written
+};
+
+struct blob *blob_new(struct buf *bytes); // takes what is in `bytes`
+struct blob *blob_ref(struct blob *blob);
+void blob_unref(struct blob *blob); // NULL is allowed
+
+// The connection's side, viewer.c.
+void viewer_new(struct viewers *viewers, int fd); // takes the fd
+// Sends `blob`; nothing must be pending. What the socket does not take at once is.
+void viewer_send(struct viewer *viewer, struct blob *blob);
+// Last words, then the end. May close at once, as any call that sends.
+void viewer_bye(struct viewer *viewer, int status, const char *text);
+// Nothing is pending any more: sends a key frame if it is behind, and the farewell.
+void viewer_drained(struct viewer *viewer);
+void viewer_close(struct viewer *viewer);
+
+// The set's side, viewers.c.
+void viewers_add(struct viewers *viewers, struct viewer *viewer);
+void viewers_joined(struct viewers *viewers); // one more watches
+void viewers_left(struct viewers *viewers, struct viewer *viewer, bool watched);
+// The key frame of what those in step have; of the screen as it is now if there are none. Borrowed.
+struct blob *viewers_key(struct viewers *viewers);
+void viewers_put_people(struct viewers *viewers, struct buf *out);
+void viewers_tell_version(struct viewers *viewers, const char *text);
+// Sets the timer to the next deadline.
+void viewers_schedule(struct viewers *viewers);

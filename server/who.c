@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: ISC
+// `mirrord who`: who watches a session.
+#include "server/commands.h"
+#include "server/session.h"
+#include "server/viewclient.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+struct who {
+	uint16_t rows, cols; // of the session
+	size_t count;
+	struct view_person *people; // owned
+};
+
+static int
+fail(int status, const char *text)
+{
+	fprintf(stderr, "mirrord: %s\n", text);
+	return status;
+}
+
+static bool
+parse_answer(const struct msg *msg, struct who *who)
+{
+	struct reader reader = {.data = msg->data, .len = msg->len};
+
+	who->rows = (uint16_t)reader_bounded(&reader, UINT16_MAX);
+	who->cols = (uint16_t)reader_bounded(&reader, UINT16_MAX);
+	who->count = reader_bounded(&reader, LIMIT_VIEWERS);
+	who->people = calloc(who->count + 1, sizeof(*who->people));
+	if (!who->people)
+		abort();
+	for (size_t i = 0; i < who->count; i++) {
+		if (!view_person_get(&reader, &who->people[i]))
+			return false;
+	}
+	return !reader.bad && !reader.len;
+}
+
+// ---- how it is shown ---------------------------------------------------------------------------
+
+// Without --as, the login name; without one of those, the number.
+static void
+name_of(const struct view_person *person, char *to, size_t size)
+{
+	const struct passwd *user = getpwuid((uid_t)person->uid);
+
+	if (*person->name)
+		snprintf(to, size, "%s", person->name);
+	else if (user && view_text_clean(user->pw_name, strlen(user->pw_name)))
+		snprintf(to, size, "%s", user->pw_name);
+	else
+		snprintf(to, size, "uid %" PRIu32, person->uid);
+}
+
+static bool
+is_clipped(const struct who *who, const struct view_person *person)
+{
+	return person->status.rows < who->rows || person->status.cols < who->cols;
+}
+
+static void
+print_ms(uint64_t us)
+{
+	if (us)
+		printf("%5.0f ms ", (double)us / 1000);
+	else
+		printf("%8s ", "-");
+}
+
+static void
+print_person(const struct who *who, const struct view_person *person)
+{
+	char name[LIMIT_TEXT], since[32], size[32];
+	time_t at = (time_t)person->since;
+	struct tm local;
+
+	name_of(person, name, sizeof(name));
+	strftime(since, sizeof(since), "%Y-%m-%d %H:%M", localtime_r(&at, &local));
+	snprintf(size, sizeof(size), "%ux%u%s", person->status.cols, person->status.rows,
+	    is_clipped(who, person) ? " clipped" : "");
+	printf("%-16s %-6s %-20s %-16s %-15s ", name, *person->via ? person->via : "local",
+	    *person->from ? person->from : "-", since, size);
+	print_ms(person->status.rtt_us);
+	print_ms(person->status.lag_us);
+	printf("%10" PRIu64 "\n", person->status.bytes);
+}
+
+static void
+print_table(const struct who *who)
+{
+	if (!who->count) {
+		puts("nobody watches");
+		return;
+	}
+	printf("%-16s %-6s %-20s %-16s %-15s %8s %8s %10s\n", "NAME", "VIA", "FROM", "SINCE",
+	    "SIZE", "RTT", "LAG", "BYTES");
+	for (size_t i = 0; i < who->count; i++)
+		print_person(who, &who->people[i]);
+}
+
+static json_t *
+json_of(const struct who *who, const struct view_person *person)
+{
+	const struct view_status *status = &person->status;
+	char name[LIMIT_TEXT];
+
+	name_of(person, name, sizeof(name));
+	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:i, s:i, s:b, s:I, s:I, s:I, s:I}",
+	    "name", name, "uid", (json_int_t)person->uid, "pid", (json_int_t)person->pid, "via",
+	    *person->via ? person->via : "local", "from", person->from, "key", person->key, "since",
+	    (json_int_t)person->since, "rows", (int)status->rows, "cols", (int)status->cols,
+	    "clipped", (int)is_clipped(who, person), "rtt_us", (json_int_t)status->rtt_us, "lag_us",
+	    (json_int_t)status->lag_us, "bytes", (json_int_t)status->bytes, "frames",
+	    (json_int_t)status->frames);
+}
+
+static void
+print_json(const struct who *who)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < who->count; i++)
+		json_array_append_new(list, json_of(who, &who->people[i]));
+	json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(list);
+}
+
+// ---- the command -------------------------------------------------------------------------------
+
+static int
+ask(const struct session *session, struct who *who)
+{
+	struct viewclient client;
+	struct view_hello hello;
+	struct view_bye bye;
+	struct msg msg;
+	int status = EX_OK;
+
+	viewclient_hello(&hello, VIEW_ROLE_QUERY, 0, 0);
+	if (!viewclient_open(&client, session->view, &hello, VIEWCLIENT_ANSWER_MS, &bye))
+		return fail(bye.status, bye.text);
+	if (!viewclient_wait(&client, VIEW_WHO, VIEW_WHO_IS, VIEWCLIENT_ANSWER_MS, &msg, &bye))
+		status = fail(bye.status, bye.text);
+	else if (!parse_answer(&msg, who))
+		status = fail(EX_PROTOCOL, "the session sent a malformed list");
+	viewclient_close(&client);
+	return status;
+}
+
+int
+cmd_who(int argc, char **argv)
+{
+	static const struct option longs[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	struct session session;
+	struct who who = {0};
+	char why[SESSION_WHY];
+	bool json = false;
+	int option, status;
+
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (option != 'j')
+			return EX_USAGE;
+		json = true;
+	}
+	if (argc - optind > 1)
+		return fail(EX_USAGE, "who takes one session's name");
+	status = session_find(argv[optind], SESSION_OWN, &session, why);
+	if (status != EX_OK)
+		return fail(status, why);
+	status = ask(&session, &who);
+	if (status == EX_OK)
+		(json ? print_json : print_table)(&who);
+	free(who.people);
+	return status;
+}

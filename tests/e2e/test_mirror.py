@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: ISC
+"""The mirror alone: the test plays the keeper on fd 3, and viewers on the socket of fd 4."""
+
+import os
+import socket
+import subprocess
+import time
+
+import pytest
+import rig
+import wire
+
+
+class Mirror:
+    """A mirror whose keeper is the test."""
+
+    def __init__(self, mirrord, folder, restore=b"", offset=0):
+        self.path = folder / "m.view"
+        listener = socket.socket(socket.AF_UNIX)
+        self.path.unlink(missing_ok=True)
+        listener.bind(str(self.path))
+        listener.listen(64)
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                fds = [os.dup(theirs.fileno()), os.dup(listener.fileno())]
+                fds = [os.dup2(fd, 200 + i) for i, fd in enumerate(fds)]
+                os.dup2(200, 3)
+                os.dup2(201, 4)
+                os.closerange(5, 256)
+                os.execve(mirrord.binary, mirrord.argv("mirror", "m", "1700000000"), mirrord.env)
+            finally:
+                os._exit(127)
+        theirs.close()
+        listener.close()
+        self.pid = pid
+        self.keeper = wire.Peer(ours)
+        self.fed = offset
+        assert self.keeper.next() == (wire.READY, b"")
+        self.keeper.send(wire.message(wire.RESTORE, wire.varint(offset) + restore))
+
+    def feed(self, data):
+        self.keeper.send(wire.message(wire.BYTES, data))
+        self.fed += len(data)
+
+    def resize(self, rows, cols):
+        self.keeper.send(wire.message(wire.RESIZE, wire.varint(rows) + wire.varint(cols)))
+
+    def settle(self):
+        """Waits until all bytes are in the model; returns what was said but acks."""
+        said = []
+        while True:
+            kind, payload = self.keeper.next()
+            if kind != wire.ACK:
+                said.append((kind, payload))
+            elif wire.Reader(payload).varint() == self.fed:
+                return said
+
+    def dump(self):
+        self.keeper.send(wire.message(wire.ASK_DUMP))
+        reader = wire.Reader(self.keeper.wait(wire.MIRROR_DUMP))
+        return reader.varint(), reader.rest()
+
+    def view(self, **options):
+        """A viewer that has been welcomed; its first frame is a key frame."""
+        peer = wire.Peer.connect(self.path)
+        peer.send(wire.hello(**options))
+        assert peer.next()[0] == wire.WELCOME
+        kind, payload = peer.next()
+        assert kind == wire.FRAME and payload[0] == 1
+        return peer
+
+    def exit_status(self):
+        done = rig.wait_until(
+            lambda: (lambda ended: ended if ended[0] else None)(os.waitpid(self.pid, os.WNOHANG)))
+        return os.waitstatus_to_exitcode(done[1])
+
+    def close(self):
+        self.keeper.close()
+        try:
+            os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            pass
+
+
+@pytest.fixture
+def start(mirrord, folder):
+    started = []
+
+    def make(**options):
+        started.append(Mirror(mirrord, folder, **options))
+        return started[-1]
+
+    yield make
+    for mirror in started:
+        mirror.close()
+
+
+def test_all_bytes_are_acknowledged(start):
+    mirror = start()
+    for size in (1, 100, 65536, 3):
+        mirror.feed(b"x" * size)
+    mirror.settle()
+
+
+def test_a_reply_names_the_byte_that_completed_the_query(start):
+    mirror = start()
+    mirror.feed(b"12345\x1b[6")
+    mirror.settle()
+    mirror.feed(b"nabc\x1b[c")
+    replies = [wire.Reader(payload) for kind, payload in mirror.settle() if kind == wire.REPLY]
+    numbers = [[reader.varint() for _ in range(4)] for reader in replies]
+    assert numbers == [[9, 1, 1, 6], [15, 3, 0, 0]]
+
+
+def test_offsets_go_on_from_a_restored_dump(start):
+    first = start()
+    first.feed(b"\x1b[31mhello")
+    first.settle()
+    offset, dump = first.dump()
+    assert offset == 10
+    first.close()
+    second = start(restore=dump, offset=offset)
+    second.feed(b" world\x1b[5n")
+    reply = wire.Reader(dict(second.settle())[wire.REPLY])
+    assert [reply.varint() for _ in range(4)] == [20, 0, 0, 0]
+    assert second.dump()[1] != dump
+
+
+def test_a_dump_that_is_none_ends_the_mirror(start):
+    mirror = start(restore=b"no dump at all")
+    assert mirror.exit_status() != 0
+
+
+def test_a_message_that_the_keeper_never_sends_ends_the_mirror(start):
+    mirror = start()
+    mirror.keeper.send(wire.message(0x7F, b"?"))
+    assert mirror.exit_status() != 0
+
+
+def test_a_viewer_gets_a_key_frame_and_then_what_changes(start):
+    mirror = start()
+    mirror.feed(b"hello")
+    mirror.settle()
+    viewer = mirror.view()
+    mirror.feed(b"!")
+    kind, payload = viewer.next()
+    assert kind == wire.FRAME and payload[0] == 0
+
+
+def test_output_that_changes_nothing_sends_nothing(start):
+    mirror = start()
+    mirror.feed(b"hello\x1b[H")
+    viewer = mirror.view()
+    mirror.settle()
+    mirror.feed(b"hello\x1b[H\x1b[m")
+    mirror.settle()
+    assert viewer.silent(0.5)
+
+
+def test_viewers_are_counted(start):
+    mirror = start()
+    viewer = mirror.view()
+    assert wire.Reader(mirror.keeper.wait(wire.VIEWERS)).varint() == 1
+    viewer.close()
+    assert wire.Reader(mirror.keeper.wait(wire.VIEWERS)).varint() == 0
+
+
+def test_a_synchronized_update_is_shown_whole(start):
+    mirror = start()
+    viewer = mirror.view()
+    mirror.feed(b"\x1b[?2026hhalf")
+    mirror.settle()
+    assert viewer.silent(0.05)
+    mirror.feed(b" and half\x1b[?2026l")
+    assert viewer.next(1.0)[0] == wire.FRAME
+    assert viewer.silent(0.3)
+
+
+def test_a_synchronized_update_that_never_ends_is_shown(start):
+    mirror = start()
+    viewer = mirror.view()
+    mirror.feed(b"\x1b[?2026hhalf")
+    assert viewer.next(5.0)[0] == wire.FRAME
+    mirror.feed(b"more")
+    assert viewer.next(5.0)[0] == wire.FRAME
+
+
+def test_the_end_reaches_viewers_after_the_last_frame(start):
+    mirror = start()
+    viewer = mirror.view()
+    mirror.feed(b"last words")
+    mirror.keeper.send(wire.message(wire.ENDED, wire.varint(0)))
+    said = viewer.wait_closed()
+    assert [kind for kind, _ in said] == [wire.FRAME, wire.BYE]
+    bye = wire.Reader(said[-1][1])
+    assert (bye.varint(), bye.text()) == (0, "the session has ended")
+    assert mirror.exit_status() == 0
+
+
+def test_a_viewer_that_does_not_read_does_not_delay_the_end(start):
+    mirror = start()
+    viewer = mirror.view()
+    for number in range(200):
+        mirror.feed(b"\x1b[H" + b"".join(b"%d %d\r\n" % (number, row) * 9 for row in range(23)))
+        mirror.settle()
+    mirror.keeper.send(wire.message(wire.ENDED, wire.varint(0)))
+    assert mirror.exit_status() == 0
+    viewer.close()
+
+
+def test_without_its_keeper_the_mirror_ends(start):
+    mirror = start()
+    mirror.view()
+    mirror.keeper.close()
+    assert mirror.exit_status() == 0
+
+
+def test_a_host_about_to_attach_gets_screen_and_modes(start):
+    mirror = start()
+    mirror.feed(b"\x1b[?1002;1006;2004h\x1b[?1h\x1b[?2026hhidden\x1b[38;5")
+    mirror.settle()
+    host = wire.Peer.connect(mirror.path)
+    host.send(wire.hello(role=wire.ROLE_HOST))
+    assert host.next()[0] == wire.WELCOME
+    assert host.next()[0] == wire.FRAME
+    kind, payload = host.next()
+    assert kind == wire.MODES
+    # mouse drag, SGR; cursor keys, bracketed paste and ?1007, which is set at the start; no
+    # keyboard; six bytes of a sequence
+    assert payload == bytes([3, 2, 1 | 4 | 16, 0, 0, 6])
+
+
+# ---- peers that mean no good --------------------------------------------------------------------
+
+
+def test_a_slow_viewer_gets_one_key_frame_and_nothing_old(start):
+    mirror = start()
+    slow, quick = mirror.view(), mirror.view()
+    seen = 0
+    for number in range(2500):
+        mirror.feed(b"\x1b[H" + b"".join(
+            b"%d %d %d\r\n" % (number, row, number * row * 7919) for row in range(23)))
+        mirror.settle()
+        seen += quick.next(5.0)[0] == wire.FRAME  # is never kept waiting
+    assert seen == 2500
+    kinds = []
+    while not slow.silent(0.3):
+        kind, payload = slow.next()
+        assert kind == wire.FRAME
+        kinds.append(payload[0])
+    assert len(kinds) < 2500, "the socket held it all: make the flood larger"
+    assert kinds.count(1) == 1 and kinds[-1] == 1
+    mirror.feed(b"again in step")
+    assert slow.next(5.0)[1][0] == 0
+
+
+def test_garbage_http_silence_and_trickle_are_dropped_and_others_unaffected(start):
+    mirror = start()
+    viewer = mirror.view()
+    bad = {
+        "silence": b"",
+        "http": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "garbage": bytes(range(256)) * 4,
+        "zeros": bytes(64),
+        "endless length": b"\xff" * 9,
+        "huge": wire.varint(1 << 30) + b"\x01",
+        "no hello": wire.message(wire.KEY),
+        "wrong magic": wire.message(wire.HELLO, b"mirrorx" + bytes(20)),
+        "short hello": wire.message(wire.HELLO, b"mirrord\x01"),
+        "half a hello": wire.hello()[:-3],
+    }
+    bad.update({f"byte {byte:#x}": bytes([byte]) for byte in range(256)})
+    peers = {}
+    began = time.monotonic()
+    for name, data in bad.items():
+        peers[name] = wire.Peer.connect(mirror.path)
+        peers[name].send(data)
+    trickle, trickled = wire.Peer.connect(mirror.path), wire.hello()
+    while time.monotonic() < began + 7 and peers:
+        mirror.feed(b"%f\r" % time.monotonic())
+        assert viewer.next(2.0)[0] == wire.FRAME
+        if trickled and int(time.monotonic() - began) >= len(wire.hello()) - len(trickled):
+            try:
+                trickle.send(trickled[:1])
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            trickled = trickled[1:]
+        ready = wire.readable([peer.sock for peer in peers.values()], 0.05)
+        for name in [name for name, peer in peers.items() if peer.sock in ready]:
+            assert peers.pop(name).wait_closed(1.0) == []
+    assert not peers
+    assert trickle.wait_closed(2.0) == []
+
+
+def test_who_talks_too_much_is_dropped(start):
+    mirror = start()
+    for kind in (wire.KEY, wire.STATUS, 0x33):
+        talker, other = mirror.view(), mirror.view()
+        payload = b"\x18\x50\0\0\0\0" if kind == wire.STATUS else b""
+        try:
+            for _ in range(100000):
+                talker.send(wire.message(kind, payload))
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        talker.wait_closed()
+        mirror.feed(b"x")
+        assert other.next()[0] == wire.FRAME
+        other.close()
+
+
+def test_another_version_gets_one_line_on_both_sides(mirrord, folder, start, capfd):
+    mirror = start()
+    for _ in range(3):
+        peer = wire.Peer.connect(mirror.path)
+        peer.send(wire.message(wire.HELLO, wire.MAGIC + b"\x02 something new"))
+        said = peer.wait_closed()
+        assert len(said) == 1 and said[0][0] == wire.BYE
+        bye = wire.Reader(said[0][1])
+        assert bye.varint() == 76
+        assert "version 2" in bye.text()
+    assert capfd.readouterr().err.count("version 2") == 1
+
+
+def test_a_full_house_refuses_one_more(start):
+    mirror = start()
+    subprocess.run(["prlimit", f"--pid={os.getpid()}", "--nofile=4096:"], check=False)
+    limit = 1024
+    peers = [wire.Peer.connect(mirror.path) for _ in range(limit)]
+    for peer in peers:
+        peer.send(wire.hello())
+    for peer in peers:
+        assert peer.next()[0] == wire.WELCOME
+    extra = wire.Peer.connect(mirror.path)
+    said = extra.wait_closed()
+    assert wire.Reader(said[0][1]).varint() == 69
+    peers.pop().close()
+    for count in (*range(1, limit + 1), limit - 1):
+        assert wire.Reader(mirror.keeper.wait(wire.VIEWERS)).varint() == count
+    mirror.view()
+    for peer in peers:
+        peer.close()
+
+
+def test_without_fds_the_mirror_waits_and_does_not_spin(mirrord, folder, start):
+    few = folder / "few"
+    few.write_text(f"#!/bin/sh\nulimit -n 40\nexec {mirrord.binary} \"$@\"\n")
+    few.chmod(0o755)
+    real, mirrord.binary = mirrord.binary, few
+    try:
+        mirror = start()
+    finally:
+        mirrord.binary = real
+    peers = [wire.Peer.connect(mirror.path) for _ in range(60)]
+    for peer in peers:
+        peer.send(wire.hello())
+    assert peers[0].next()[0] == wire.WELCOME
+    time.sleep(0.5)  # a span to be measured, not waited for
+    before = rig.context_switches(mirror.pid), cpu_ticks(mirror.pid)
+    time.sleep(2)
+    after = rig.context_switches(mirror.pid), cpu_ticks(mirror.pid)
+    assert after[0] - before[0] < 50 and after[1] - before[1] < 20
+    for peer in peers[:40]:
+        peer.close()
+    for peer in peers[40:]:
+        assert peer.next()[0] == wire.WELCOME
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
