@@ -7,6 +7,7 @@
 #include "server/caps.h"
 #include "server/commands.h"
 #include "server/front.h"
+#include "server/option.h"
 #include "server/tty.h"
 #include "server/viewclient.h"
 #include "vt/ansi.h"
@@ -238,12 +239,8 @@ parse_options(int argc, char **argv, const char **key, const char **name)
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (option != KEY) {
-			fprintf(stderr, "mirrord: attach: %s \"%s\"; see `mirrord attach --help`\n",
-			    option == ':' ? "a value is missing after" : "unknown option",
-			    argv[optind - 1]);
-			return EX_USAGE;
-		}
+		if (option != KEY)
+			return option_bad("attach", option, argv);
 		*key = optarg;
 	}
 	if (optind + 1 < argc)

@@ -3,7 +3,7 @@
 #include "server/control.h"
 
 #include "server/commands.h"
-#include "server/viewproto.h"
+#include "server/option.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -198,9 +198,9 @@ read_string(struct reader *reader, char *out, size_t size)
 	if (text)
 		memcpy(out, text, len);
 	out[text ? len : 0] = 0;
-	for (char *c = out; *c && !view_text_clean(out, strlen(out)); c++) {
-		if (*c < ' ' || *c == 0x7f)
-			*c = '?'; // for a terminal, and for JSON
+	for (char *c = out; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?'; // for a terminal
 	}
 }
 
@@ -329,14 +329,9 @@ cmd_list(int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'j') {
-			fprintf(stderr,
-			    "mirrord: list: unknown option \"%s\"; see `mirrord list "
-			    "--help`\n",
-			    argv[optind - 1]);
-			return EX_USAGE;
-		}
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (option != 'j')
+			return option_bad("list", option, argv);
 		as_json = true;
 	}
 	if (optind < argc) {

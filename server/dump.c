@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // `mirrord dump`: a session's screen as it is now, once.
 #include "server/commands.h"
+#include "server/option.h"
 #include "server/replica.h"
 #include "server/session.h"
 #include "server/show.h"
@@ -78,9 +79,10 @@ cmd_dump(int argc, char **argv)
 	int option, status;
 
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		if (option != 'f')
-			return EX_USAGE;
+			return option_bad("dump", option, argv);
 		name = optarg;
 	}
 	format = show_format_of(name);

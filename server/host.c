@@ -3,6 +3,7 @@
 #include "server/commands.h"
 #include "server/front.h"
 #include "server/keeper.h"
+#include "server/option.h"
 #include "server/tty.h"
 
 #include <errno.h>
@@ -76,11 +77,7 @@ parse_options(struct host *host, int argc, char **argv)
 		case DETACH: host->detach = true; break;
 		case SIZE: host->size = optarg; break;
 		case KEY: host->key = optarg; break;
-		default:
-			fprintf(stderr, "mirrord: %s \"%s\"; see `mirrord --help`\n",
-			    option == ':' ? "a value is missing after" : "unknown option",
-			    argv[optind - 1]);
-			return EX_USAGE;
+		default: return option_bad(NULL, option, argv);
 		}
 	}
 	host->argv = optind < argc ? argv + optind : default_command();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // `mirrord render`: the final screen of a stream of terminal bytes, without a session.
 #include "server/commands.h"
+#include "server/option.h"
 #include "server/show.h"
 #include "vt/model.h"
 
@@ -54,7 +55,8 @@ parse(int argc, char **argv, struct options *options)
 	*options = (struct options){
 	    .rows = ROWS_DEFAULT, .cols = COLS_DEFAULT, .format = show_format_of("text")};
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		switch (option) {
 		case 's':
 			if (!parse_size(optarg, options))
@@ -66,7 +68,7 @@ parse(int argc, char **argv, struct options *options)
 			if (!options->format)
 				return fail(EX_USAGE, "--format is one of " SHOW_FORMATS, "");
 			break;
-		default: return EX_USAGE;
+		default: return option_bad("render", option, argv);
 		}
 	}
 	if (argc - optind > 1)

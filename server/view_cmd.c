@@ -2,6 +2,7 @@
 // `mirrord view`: options, which session, and everything that has to be opened before the sandbox.
 #include "server/caps.h"
 #include "server/commands.h"
+#include "server/option.h"
 #include "server/sandbox.h"
 #include "server/session.h"
 #include "server/view.h"
@@ -39,11 +40,12 @@ parse(int argc, char **argv, struct options *options)
 
 	*options = (struct options){.as = ""};
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		switch (option) {
 		case 'a': options->as = optarg; break;
 		case 'w': options->wait = true; break;
-		default: return EX_USAGE;
+		default: return option_bad("view", option, argv);
 		}
 	}
 	if (argc - optind > 1)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // `mirrord who`: who watches a session.
 #include "server/commands.h"
+#include "server/option.h"
 #include "server/session.h"
 #include "server/viewclient.h"
 
@@ -168,9 +169,10 @@ cmd_who(int argc, char **argv)
 	int option, status;
 
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		if (option != 'j')
-			return EX_USAGE;
+			return option_bad("who", option, argv);
 		json = true;
 	}
 	if (argc - optind > 1)
