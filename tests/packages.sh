@@ -42,10 +42,14 @@ need_packages() {
 		echo "ssh.service is masked so that it does not start (systemctl unmask ssh)" >&2
 		as_root systemctl mask ssh.service >&2 || true
 	fi
-	as_root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get -qq update &&
-		apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@"' sh \
-		"${missing[@]}" </dev/null >&2 || {
-		echo "apt could not install: ${missing[*]}" >&2
+	mkdir -p build
+	: >build/packages.log
+	as_root sh -c 'exec >>"$1" 2>&1 </dev/null && shift && export DEBIAN_FRONTEND=noninteractive &&
+		apt-get -q update && apt-get -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 \
+			install -y --no-install-recommends "$@"' sh "$PWD/build/packages.log" \
+		"${missing[@]}" || {
+		tail -n 20 build/packages.log >&2
+		echo "apt could not install: ${missing[*]}; all of it is in build/packages.log" >&2
 		return 1
 	}
 }
