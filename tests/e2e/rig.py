@@ -296,6 +296,15 @@ class Tmux:
         kill_quietly(self.server_pid)
 
 
+def libvterm_screen(build, data, rows, cols):
+    """What libvterm's own screen layer makes of bytes that reached a terminal: the other witness."""
+    argv = [str(Path(build) / "tests" / "witness_main"), f"--size={cols}x{rows}"]
+    run = subprocess.run(argv, input=data, capture_output=True)
+    if run.returncode != 0:
+        raise AssertionError(f"{argv}: {run.returncode}: {run.stderr.decode()}")
+    return json.loads(run.stdout)
+
+
 # ---- sshd: the real one, private ----------------------------------------------------------------
 
 
@@ -371,10 +380,11 @@ class Sshd:
             keys.write(f"{options} {path.with_suffix('.pub').read_text()}")
         return path
 
-    def ssh(self, identity, *options, tty=True, command=()):
+    def ssh(self, identity, *options, tty=True, agent=False, command=()):
         """The command line of a guest's ssh, which reads no configuration but this."""
+        agent = [] if agent else ["-o", "IdentityAgent=none"]
         return ["ssh", "-F", "none", "-p", str(self.port), "-i", str(identity),
-                "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
+                "-o", "IdentitiesOnly=yes", *agent, "-o", "BatchMode=yes",
                 "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={self.folder}/known",
                 "-o", "LogLevel=ERROR", *(["-tt"] if tty else []), *options,
                 f"{account()}@127.0.0.1", *command]
@@ -406,9 +416,6 @@ class Mirrord:
         self.env = {key: os.environ[key] for key in kept if key in os.environ}
         self.env.update(XDG_RUNTIME_DIR=str(self.rundir), LANG="C.UTF-8", TERM="xterm-256color",
                         SHELL="/bin/bash", HOME=str(self.folder), HISTFILE="/dev/null")
-        # What a sanitizer says of a keeper or a mirror; close() looks at it.
-        self.reports = self.folder / "reports"
-        self.env["MIRRORD_MIRROR_STDERR"] = str(self.reports)
         self.env.update(env or {})
         # What sshd gives a forced command, so that it finds this build and these sessions.
         self.ssh_env = {key: self.env[key] for key in
@@ -484,5 +491,3 @@ class Mirrord:
                 for child in children_of(pid):
                     kill_quietly(child)
                 kill_quietly(pid)
-        said = self.reports.read_text(errors="replace") if self.reports.exists() else ""
-        assert "Sanitizer" not in said and "runtime error" not in said, said

@@ -143,3 +143,13 @@ class Peer:
 
     def close(self):
         self.sock.close()
+
+
+def canonical_dump(path):
+    """All that the model of a session holds: screens, history, modes, as canonical bytes."""
+    peer = Peer.connect(path)
+    try:
+        peer.send(hello(ROLE_QUERY, 0, 0) + message(DUMP))
+        return peer.wait(DUMP_IS)
+    finally:
+        peer.close()
