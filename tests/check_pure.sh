@@ -11,7 +11,7 @@ malloc calloc realloc reallocarray free abort qsort bsearch snprintf vsnprintf s
 __memcpy_chk __memmove_chk __memset_chk __snprintf_chk __vsnprintf_chk __strcpy_chk __strncpy_chk
 __stack_chk_fail __assert_fail _GLOBAL_OFFSET_TABLE_
 deflate deflateInit_ deflateInit2_ deflateEnd deflateReset deflateSetDictionary deflateBound deflateTune
-deflatePrime deflateParams inflate inflateInit_ inflateInit2_ inflateEnd inflateReset
+deflatePrime deflateParams deflatePending inflate inflateInit_ inflateInit2_ inflateEnd inflateReset
 inflateSetDictionary crc32 adler32
 '
 # By prefix: the two libraries that vt may use, and what sanitizers put in.

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #define SCROLLS_MAX 8 // in one paint
-#define ERASE_MIN 4   // cells that make EL worth its 3 bytes
-#define ECH_MIN 12    // cells that make ECH and a move worth theirs
+#define ERASE_MIN 3   // cells that make EL worth its 3 bytes
+#define ECH_MIN 20    // cells that make ECH and a move worth theirs, compressed or not
 #define REP_MIN 6     // glyphs
 #define ED_MIN 3      // rows
 #define SYNC_MIN 512  // bytes of a paint that is worth holding together (?2026: 16 bytes)

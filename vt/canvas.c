@@ -43,7 +43,7 @@ canvas_init(struct canvas *canvas, const struct screen *base, uint16_t rows, uin
 {
 	const struct cursor *cursor;
 
-	*canvas = (struct canvas){.here = true};
+	*canvas = (struct canvas){.edge_row = UINT32_MAX};
 	canvas->source = base != NULL ? resize_screen(base, rows, cols) : screen_blank(rows, cols);
 	canvas->screen = screen_alloc(rows, cols);
 	screen_copy_meta(canvas->screen, canvas->source);
@@ -54,6 +54,7 @@ canvas_init(struct canvas *canvas, const struct screen *base, uint16_t rows, uin
 	canvas->col = cursor->col < cols ? cursor->col : cols - 1u;
 	if (cursor->pending_wrap && canvas->col == cols - 1u)
 		canvas->col = cols;
+	canvas->edge_col = canvas->col;
 }
 
 void
@@ -112,6 +113,16 @@ writable(struct canvas *canvas)
 	return *row;
 }
 
+// Notes where writing begins in a row.
+static void
+note_edge(struct canvas *canvas)
+{
+	if (canvas->edge_row == canvas->row)
+		return;
+	canvas->edge_row = canvas->row;
+	canvas->edge_col = canvas->col;
+}
+
 const struct cell *
 canvas_cell(const struct canvas *canvas)
 {
@@ -121,7 +132,7 @@ canvas_cell(const struct canvas *canvas)
 static struct style
 style_for(const struct canvas *canvas, const struct row *row, size_t col)
 {
-	struct style style = canvas->here ? row->cells[col].style : canvas->pen;
+	struct style style = canvas->has_pen ? canvas->pen : row->cells[col].style;
 
 	style.attrs &= ATTR_LOOK;
 	return style;
@@ -140,6 +151,7 @@ canvas_glyph(struct canvas *canvas, uint32_t cp, uint8_t width)
 		assert(canvas->row < canvas->screen->rows);
 		row = writable(canvas);
 	}
+	note_edge(canvas);
 	style = style_for(canvas, row, canvas->col);
 	row_put(row, canvas->col, cp, width, &style);
 	canvas->col += width;
@@ -179,6 +191,7 @@ canvas_repeat(struct canvas *canvas, uint32_t count)
 	struct row *row = writable(canvas);
 	size_t from = canvas->col - 1;
 
+	note_edge(canvas);
 	for (uint32_t i = 0; i < count; i++, canvas->col++)
 		copy_cell(row, canvas->col, row, from, style_for(canvas, row, canvas->col));
 }
@@ -188,6 +201,7 @@ canvas_restyle(struct canvas *canvas, uint32_t count)
 {
 	struct row *row = writable(canvas);
 
+	note_edge(canvas);
 	for (uint32_t i = 0; i < count; i++, canvas->col++)
 		row->cells[canvas->col].style = canvas->pen;
 }
@@ -199,6 +213,7 @@ canvas_copy(struct canvas *canvas, uint32_t count)
 	const struct row *source = canvas->source->row[(int32_t)canvas->row + canvas->copy_rows];
 	size_t from = (size_t)((int32_t)canvas->col + canvas->copy_cols);
 
+	note_edge(canvas);
 	for (uint32_t i = 0; i < count; i++, from++, canvas->col++) {
 		struct style style = source->cells[from].style;
 
@@ -213,7 +228,8 @@ canvas_erase(struct canvas *canvas)
 {
 	struct row *row = writable(canvas);
 
-	row_blank(row, canvas->col, row->cols, canvas->here ? COLOUR_DEFAULT : canvas->pen.bg);
+	note_edge(canvas);
+	row_blank(row, canvas->col, row->cols, canvas->has_pen ? canvas->pen.bg : COLOUR_DEFAULT);
 }
 
 void

@@ -9,8 +9,10 @@ struct canvas {
 	struct screen *screen; // being made; owned
 	struct screen *source; // its rows before any cell changed: what is copied from; owned
 	uint32_t row, col;     // where the next operation acts; col == cols: past the last column
+	uint32_t edge_row;     // the row that was written last
+	uint32_t edge_col;     // where writing began in it, when the position came to it
+	bool has_pen;          // else cells that are written keep their style
 	struct style pen;
-	bool here; // instead of the pen, keep the style of the cell that is written
 	int32_t copy_rows,
 	    copy_cols; // from where the next copy takes cells, relative to (row, col)
 };

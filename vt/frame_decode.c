@@ -83,6 +83,15 @@ on_next(struct decoder *d, uint8_t op)
 }
 
 static void
+on_down(struct decoder *d, uint8_t op)
+{
+	uint32_t col = d->canvas.edge_col;
+
+	on_next(d, op);
+	d->canvas.col = col;
+}
+
+static void
 on_goto(struct decoder *d, uint8_t op)
 {
 	(void)op;
@@ -261,7 +270,7 @@ on_restyle(struct decoder *d, uint8_t op)
 
 	if (!spend(d, count))
 		return;
-	if (d->canvas.here)
+	if (!d->canvas.has_pen)
 		fail(d, "there is no pen to restyle with");
 	else if (!whole(d->canvas.screen->row[d->canvas.row], d->canvas.col, count))
 		fail(d, "half of a wide glyph");
@@ -302,10 +311,10 @@ pen(struct decoder *d)
 {
 	struct canvas *canvas = &d->canvas;
 
-	if (canvas->here && on_cell(d)) {
+	if (!canvas->has_pen && on_cell(d)) {
 		canvas->pen = canvas_cell(canvas)->style;
 		canvas->pen.attrs &= ATTR_LOOK;
-		canvas->here = false;
+		canvas->has_pen = true;
 	}
 	return &canvas->pen;
 }
@@ -315,14 +324,7 @@ set_pen(struct decoder *d, struct style style)
 {
 	style.attrs &= ATTR_LOOK;
 	d->canvas.pen = style;
-	d->canvas.here = false;
-}
-
-static void
-on_here(struct decoder *d, uint8_t op)
-{
-	(void)op;
-	d->canvas.here = true;
+	d->canvas.has_pen = true;
 }
 
 static void
@@ -338,18 +340,6 @@ on_left(struct decoder *d, uint8_t op)
 	(void)op;
 	if (after_glyph(d) && on_cell(d))
 		set_pen(d, canvas_cell(&d->canvas)[-1].style);
-}
-
-static void
-on_above(struct decoder *d, uint8_t op)
-{
-	const struct canvas *canvas = &d->canvas;
-
-	(void)op;
-	if (canvas->row == 0)
-		fail(d, "nothing is above the first row");
-	if (on_cell(d))
-		set_pen(d, canvas->screen->row[canvas->row - 1]->cells[canvas->col].style);
 }
 
 static uint32_t
@@ -501,6 +491,7 @@ typedef void (*op_fn)(struct decoder *d, uint8_t op);
 // Operations below the printable characters; NULL: not one.
 static const op_fn low_ops[0x20] = {
     [FRAME_NEXT] = on_next,
+    [FRAME_DOWN] = on_down,
     [FRAME_GOTO] = on_goto,
     [FRAME_COL] = on_col,
     [FRAME_HOME] = on_home,
@@ -514,10 +505,8 @@ static const op_fn low_ops[0x20] = {
     [FRAME_COPY] = on_copy,
     [FRAME_COPY_ROW] = on_copy,
     [FRAME_COPY_COL] = on_copy,
-    [FRAME_HERE] = on_here,
     [FRAME_DEFAULT] = on_default,
     [FRAME_LEFT] = on_left,
-    [FRAME_ABOVE] = on_above,
     [FRAME_FG] = on_colour,
     [FRAME_BG] = on_colour,
     [FRAME_FG_RGB] = on_colour,
@@ -526,6 +515,10 @@ static const op_fn low_ops[0x20] = {
     [FRAME_BG_DEFAULT] = on_colour,
     [FRAME_UNDERLINE] = on_underline,
     [FRAME_ATTRS] = on_attrs,
+    [FRAME_FLIP_BOLD] = on_flip,
+    [FRAME_FLIP_REVERSE] = on_flip,
+    [FRAME_FLIP_ITALIC] = on_flip,
+    [FRAME_FLIP_UNDERLINE] = on_flip,
 };
 
 static const struct {
@@ -534,7 +527,6 @@ static const struct {
 } high_ops[] = {
     {FRAME_SKIP_FIRST, FRAME_SKIP_LAST, on_skip},
     {FRAME_BACK_FIRST, FRAME_BACK_LAST, on_back},
-    {FRAME_FLIP_BOLD, FRAME_FLIP_UNDERLINE, on_flip},
     {FRAME_FG_FIRST, FRAME_FG_LAST, on_fg},
     {FRAME_BG_FIRST, FRAME_BG_LAST, on_bg},
 };

@@ -86,6 +86,8 @@ go(struct encoder *e, uint32_t row, uint32_t col)
 		put_op(e, FRAME_HOME);
 	} else if (row == canvas->row) {
 		put_col(e, canvas->col, col);
+	} else if (row == canvas->row + 1 && col > 0 && col == canvas->edge_col) {
+		put_op(e, FRAME_DOWN);
 	} else if (row == canvas->row + 1) {
 		put_op(e, FRAME_NEXT);
 		put_col(e, 0, col);
@@ -170,32 +172,24 @@ put_steps(struct encoder *e, const struct style *from, const struct style *to)
 		put_attrs(e, from->attrs & ATTR_LOOK, to->attrs & ATTR_LOOK);
 }
 
-// Makes the next glyph, at the position, come out in `style`.
+// Makes the next glyph, at the position, come out in `style`. Once there is a pen it is kept, also
+// where the cells have the right style already: that makes the same text the same bytes.
 static void
 set_style(struct encoder *e, const struct style *style)
 {
 	struct canvas *canvas = &e->canvas;
-	const struct style *here = &canvas_cell(canvas)->style;
-	const struct row *row = work_row(e, canvas->row);
-	bool is_here = rowmap_look_equal(style, here);
+	const struct cell *cell = canvas_cell(canvas);
+	const struct style *from = canvas->has_pen ? &canvas->pen : &cell->style;
 
-	if (canvas->here ? is_here : rowmap_look_equal(style, &canvas->pen))
+	if (rowmap_look_equal(style, from))
 		return;
-	if (is_here) {
-		put_op(e, FRAME_HERE);
-		canvas->here = true;
-		return;
-	}
 	if (rowmap_look_equal(style, &default_style))
 		put_op(e, FRAME_DEFAULT);
-	else if (canvas->col > 0 && rowmap_look_equal(style, &row->cells[canvas->col - 1].style))
+	else if (canvas->col > 0 && rowmap_look_equal(style, &cell[-1].style))
 		put_op(e, FRAME_LEFT);
-	else if (canvas->row > 0 &&
-		 rowmap_look_equal(style, &work_row(e, canvas->row - 1)->cells[canvas->col].style))
-		put_op(e, FRAME_ABOVE);
 	else
-		put_steps(e, canvas->here ? here : &canvas->pen, style);
-	canvas->here = false;
+		put_steps(e, from, style);
+	canvas->has_pen = true;
 	canvas->pen = *style;
 	canvas->pen.attrs &= ATTR_LOOK;
 }
@@ -232,7 +226,7 @@ wraps_into(const struct encoder *e, size_t row, size_t col)
 	return col == 0 && canvas->col == e->target->cols && row == canvas->row + 1 &&
 	       e->target->row[canvas->row]->wrapped &&
 	       rowmap_look_equal(
-		   style, canvas->here ? &work_row(e, row)->cells[0].style : &canvas->pen);
+		   style, canvas->has_pen ? &canvas->pen : &work_row(e, row)->cells[0].style);
 }
 
 // Writes the equal cells between the position and `col`, if they are few and in the same style.
@@ -247,7 +241,7 @@ bridge(struct encoder *e, const struct row *target, size_t row, size_t col)
 		const struct cell *cell = &target->cells[i];
 
 		if (cell->cp >= 0x80 || cell->width != 1 || cell->marks != 0 ||
-		    !(canvas->here || rowmap_look_equal(&cell->style, &canvas->pen)))
+		    (canvas->has_pen && !rowmap_look_equal(&cell->style, &canvas->pen)))
 			return;
 	}
 	while (canvas->col < col)
@@ -266,7 +260,7 @@ repeat(struct encoder *e, const struct row *target, size_t end)
 	if (cell->width != 1 || cell->marks != 0)
 		return;
 	while (to < end && row_cell_equal(target, from - 1, target, to) &&
-	       (!canvas->here || rowmap_look_equal(&work->cells[to].style, &cell->style)))
+	       (canvas->has_pen || rowmap_look_equal(&work->cells[to].style, &cell->style)))
 		to++;
 	while (to > from && rowmap_cell_equal(work, target, to - 1))
 		to--;
@@ -285,7 +279,7 @@ restyle(struct encoder *e, const struct row *target)
 	const struct row *work = work_row(e, canvas->row);
 	size_t from = canvas->col, to = from;
 
-	if (canvas->here || work->cells[from].cp == ' ')
+	if (!canvas->has_pen || work->cells[from].cp == ' ')
 		return false;
 	while (to < target->cols) {
 		const struct cell *a = &work->cells[to], *b = &target->cells[to];
@@ -413,14 +407,13 @@ static void
 erase(struct encoder *e, uint32_t bg)
 {
 	struct canvas *canvas = &e->canvas;
+	uint32_t pen_bg = canvas->has_pen ? canvas->pen.bg : COLOUR_DEFAULT;
 
-	if (bg == COLOUR_DEFAULT && !canvas->here && canvas->pen.bg != bg) {
-		put_op(e, FRAME_HERE);
-		canvas->here = true;
-	} else if (bg != COLOUR_DEFAULT && (canvas->here || canvas->pen.bg != bg)) {
+	if (pen_bg != bg) {
 		put_op(e, FRAME_DEFAULT);
-		put_colour(e, bg, true);
-		canvas->here = false;
+		if (bg != COLOUR_DEFAULT)
+			put_colour(e, bg, true);
+		canvas->has_pen = true;
 		canvas->pen = default_style;
 		canvas->pen.bg = bg;
 	}

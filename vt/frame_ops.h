@@ -8,48 +8,48 @@
 enum frame_op {
 	// Position
 	FRAME_NEXT = 0x01, // first column of the next row
-	FRAME_GOTO = 0x02, // row, col
-	FRAME_COL = 0x03,  // col
-	FRAME_HOME = 0x04, // where the base's cursor is
+	FRAME_DOWN =
+	    0x02, // next row, at the column where the last row that was written began to be
+	FRAME_GOTO = 0x03, // row, col
+	FRAME_COL = 0x04,  // col
+	FRAME_HOME = 0x05, // where the base's cursor is
 	// Cells
-	FRAME_ERASE = 0x05,        // the rest of the row
-	FRAME_REPEAT = 0x06,       // count - 1: the glyph to the left
-	FRAME_FLIP_WRAPPED = 0x07, // of this row
-	FRAME_MARK = 0x08,         // UTF-8: a combining code point on the glyph to the left
-	FRAME_WIDTH = 0x09,        // the next glyph has not the width that frame_width() says
-	FRAME_RESTYLE = 0x0a,      // one cell takes the pen
-	FRAME_RESTYLE_RUN = 0x0b,  // count - 1
-	FRAME_COPY = 0x0c,         // count - 1, from where the last copy took its cells
-	FRAME_COPY_ROW = 0x0d,     // signed rows, count - 1
-	FRAME_COPY_COL = 0x0e,     // signed columns, count - 1
-	// Pen
-	FRAME_HERE = 0x0f,    // none: glyphs keep the style of the cell they replace
+	FRAME_ERASE = 0x06,        // the rest of the row
+	FRAME_REPEAT = 0x07,       // count - 1: the glyph to the left
+	FRAME_FLIP_WRAPPED = 0x08, // of this row
+	FRAME_MARK = 0x09,         // UTF-8: a combining code point on the glyph to the left
+	FRAME_WIDTH = 0x0a,        // the next glyph has not the width that frame_width() says
+	FRAME_RESTYLE = 0x0b,      // one cell takes the pen
+	FRAME_RESTYLE_RUN = 0x0c,  // count - 1
+	FRAME_COPY = 0x0d,         // count - 1, from where the last copy took its cells
+	FRAME_COPY_ROW = 0x0e,     // signed rows, count - 1
+	FRAME_COPY_COL = 0x0f,     // signed columns, count - 1
+	// Pen. There is none at first: glyphs keep the style of the cell they replace.
 	FRAME_DEFAULT = 0x10, // default style
 	FRAME_LEFT = 0x11,    // the style of the cell to the left
-	FRAME_ABOVE = 0x12,   // the style of the cell above
-	FRAME_FG = 0x13,      // u8: indexed colour
-	FRAME_BG = 0x14,      // u8
-	FRAME_FG_RGB = 0x15,  // 3 bytes: red, green, blue
-	FRAME_BG_RGB = 0x16,  // 3 bytes
-	FRAME_FG_DEFAULT = 0x17,
-	FRAME_BG_DEFAULT = 0x18,
-	FRAME_UNDERLINE = 0x19, // colour: 0 default, 1 + index, or 257 + 0xRRGGBB
-	FRAME_ATTRS = 0x1a,     // all of ATTR_LOOK
+	FRAME_FG = 0x12,      // u8: indexed colour
+	FRAME_BG = 0x13,      // u8
+	FRAME_FG_RGB = 0x14,  // 3 bytes: red, green, blue
+	FRAME_BG_RGB = 0x15,  // 3 bytes
+	FRAME_FG_DEFAULT = 0x16,
+	FRAME_BG_DEFAULT = 0x17,
+	FRAME_UNDERLINE = 0x18, // colour: 0 default, 1 + index, or 257 + 0xRRGGBB
+	FRAME_ATTRS = 0x19,     // all of ATTR_LOOK
+	FRAME_FLIP_BOLD = 0x1a,
+	FRAME_FLIP_REVERSE = 0x1b,
+	FRAME_FLIP_ITALIC = 0x1c,
+	FRAME_FLIP_UNDERLINE = 0x1d, // none to single and back
 	// Head: before any of the above
-	FRAME_MOVE = 0x1b,  // rows after the last move, count - 1, signed shift
-	FRAME_STATE = 0x1c, // u8: enum frame_state
-	FRAME_TITLE = 0x1d, // length, UTF-8
-	FRAME_SIZE = 0x1e,  // rows, cols
+	FRAME_MOVE = 0x1e,  // rows after the last move, count - 1, signed shift
+	FRAME_STATE = 0x1f, // u8: enum frame_state
+	FRAME_TITLE = 0x9c, // length, UTF-8
+	FRAME_SIZE = 0x9d,  // rows, cols; only as the first
 	// Ranges, where the operand is in the byte
-	FRAME_SKIP_FIRST = 0x80, // 1 to 16 columns on
-	FRAME_SKIP_LAST = 0x8f,
-	FRAME_BACK_FIRST = 0x90, // 1 to 4 columns back
-	FRAME_BACK_LAST = 0x93,
-	FRAME_FLIP_BOLD = 0x94,
-	FRAME_FLIP_REVERSE = 0x95,
-	FRAME_FLIP_ITALIC = 0x96,
-	FRAME_FLIP_UNDERLINE = 0x97, // none to single and back
-	FRAME_FG_FIRST = 0xa0,       // indexed colours 0 to 15
+	FRAME_SKIP_FIRST = 0x80, // 1 to 24 columns on
+	FRAME_SKIP_LAST = 0x97,
+	FRAME_BACK_FIRST = 0x98, // 1 to 4 columns back
+	FRAME_BACK_LAST = 0x9b,
+	FRAME_FG_FIRST = 0xa0, // indexed colours 0 to 15
 	FRAME_FG_LAST = 0xaf,
 	FRAME_BG_FIRST = 0xb0,
 	FRAME_BG_LAST = 0xbf,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
-// One deflate stream for the life of a connection: each message is flushed (Z_SYNC_FLUSH) and its
-// 4-byte end marker 00 00 ff ff left out, to be put back by the reader.
+// One raw deflate stream (RFC 1951) for the life of a connection. What one message makes ends at a
+// whole byte with every bit of its data in it, so the reader inflates what it got and has the
+// message. Nothing is put back or taken away.
 #pragma once
 
 #include "vt/buf.h"

@@ -374,51 +374,55 @@ malformed_frames_are_refused_with_the_reason(void **state)
 {
 	static const struct malformed cases[] = {
 	    {BYTES("\x00"), "unknown operation"},
-	    {BYTES("\x1f"), "unknown operation"},
-	    {BYTES("\x98"), "unknown operation"},
+	    {BYTES("\x7f"), "unknown operation"},
+	    {BYTES("\x9e"), "unknown operation"},
 	    {BYTES("\xc1\x81"), "unknown operation"},
-	    {BYTES("x\x1c\x00"), "wrong place"}, // state after text
-	    {BYTES("\x1c\x40"), "unknown state"},
-	    {BYTES("\x1c\x03"), "unknown state"}, // shape 3
-	    {BYTES("\x1c"), "cut off"},
-	    {BYTES("\x1e\x00\x05"), "without cells"},
-	    {BYTES("\x1e\xe9\x07\x05"), "out of range"},  // 1001 rows
-	    {BYTES("\x02\x18\x00"), "out of range"},      // row 24 of 24
-	    {BYTES("\x03\x51"), "out of range"},          // column 81 of 80
-	    {BYTES("\x02\x17\x00\x01"), "past the last"}, // next row
-	    {BYTES("\x90"), "before the first"},
-	    {BYTES("\x03\x48\x8f"), "past the last"},
+	    {BYTES("x\x1f\x00"), "wrong place"},            // state after text
+	    {BYTES("\x1f\x00\x9d\x05\x05"), "wrong place"}, // size after state
+	    {BYTES("\x1f\x40"), "unknown state"},
+	    {BYTES("\x1f\x03"), "unknown state"}, // shape 3
+	    {BYTES("\x1f"), "cut off"},
+	    {BYTES("\x9d\x00\x05"), "without cells"},
+	    {BYTES("\x9d\xe9\x07\x05"), "out of range"}, // 1001 rows
+	    {BYTES("\x03\x18\x00"), "out of range"},     // row 24 of 24
+	    {BYTES("\x04\x51"), "out of range"},         // column 81 of 80
+	    {BYTES("\x03\x17\x00\x01"), "past the last"},
+	    {BYTES("\x03\x17\x00\x02"), "past the last"},
+	    {BYTES("\x98"), "before the first"},
+	    {BYTES("\x04\x48\x97"), "past the last"},
 	    {BYTES("\xc3"), "UTF-8"},
 	    {BYTES("\xe0\x80\x80"), "UTF-8"},
 	    {BYTES("\xed\xa0\x80"), "UTF-8"},
 	    {BYTES("\xc2\x9b"), "UTF-8"}, // a C1 control
 	    {BYTES("\xf4\x90\x80\x80"), "UTF-8"},
-	    {BYTES("\x02\x17\x50x"), "last row"},
-	    {BYTES("\x03\x4f\xe4\xb8\x80"), "end of the row"}, // wide, in the last column
-	    {BYTES("\x08\xcc\x80"), "left of the first"},
-	    {BYTES("\x06\x00"), "left of the first"},
-	    {BYTES("x\x06\x4f"), "end of the row"},
-	    {BYTES("\xe4\xb8\x80\x06\x00"), "width 1"},
-	    {BYTES("\x0a"), "no pen"},
-	    {BYTES("\x10\x0b\x50"), "out of range"},
-	    {BYTES("\x03\x01\x10\x0b\x4f"), "end of the row"},
-	    {BYTES("\xe4\xb8\x80\x91\x10\x0a"), "half of a wide"},
-	    {BYTES("\x0d\x01\x00"), "outside the screen"}, // a row above
-	    {BYTES("\x0e\x02\x4f"), "outside the screen"},
+	    {BYTES("\x03\x17\x50x"), "last row"},
+	    {BYTES("\x04\x4f\xe4\xb8\x80"), "end of the row"}, // wide, in the last column
+	    {BYTES("\x09\xcc\x80"), "left of the first"},
+	    {BYTES("x\x09\x07"), "UTF-8"},
+	    {BYTES("\x07\x00"), "left of the first"},
+	    {BYTES("x\x07\x4f"), "end of the row"},
+	    {BYTES("\xe4\xb8\x80\x07\x00"), "width 1"},
+	    {BYTES("\x0b"), "no pen"},
+	    {BYTES("\x10\x0c\x50"), "out of range"},
+	    {BYTES("\x04\x01\x10\x0c\x4f"), "end of the row"},
+	    {BYTES("\xe4\xb8\x80\x99\x10\x0b"), "half of a wide"},
+	    {BYTES("\xe4\xb8\x80\x98\x10\x0b"), "half of a wide"},
+	    {BYTES("\x0e\x01\x00"), "outside the screen"}, // from a row above
+	    {BYTES("\x0f\x02\x4f"), "outside the screen"},
 	    {BYTES("\x11"), "left of the first"},
-	    {BYTES("\x12"), "above the first"},
-	    {BYTES("\x03\x50\x05"), "last column"},
-	    {BYTES("\x13"), "cut off"},
-	    {BYTES("\x15zz"), "cut off"},
-	    {BYTES("\x19\x81\x82\x80\x08"), "out of range"},
-	    {BYTES("\x1a\x80\x10"), "out of range"},
-	    {BYTES("\x1a\x80\x0e"), "unknown attributes"}, // underline 7
-	    {BYTES("\x09"), "width without a glyph"},
-	    {BYTES("\x09\x01"), "width without a glyph"},
-	    {BYTES("\x1b\x00\x17\x01"), "outside the screen"},
-	    {BYTES("\x1b\x18\x00\x00"), "outside the screen"},
-	    {BYTES("\x1d\x02x\n"), "title"},
-	    {BYTES("\x1d\x80\x02"), "cut off"},
+	    {BYTES("\x04\x50\x06"), "last column"},
+	    {BYTES("\x04\x50\x12\x05"), "last column"},
+	    {BYTES("\x12"), "cut off"},
+	    {BYTES("\x14zz"), "cut off"},
+	    {BYTES("\x18\x81\x82\x80\x08"), "out of range"},
+	    {BYTES("\x19\x80\x10"), "out of range"},
+	    {BYTES("\x19\x80\x0e"), "unknown attributes"}, // underline 7
+	    {BYTES("\x0a"), "width without a glyph"},
+	    {BYTES("\x0a\x01"), "width without a glyph"},
+	    {BYTES("\x1e\x00\x17\x01"), "outside the screen"},
+	    {BYTES("\x1e\x18\x00\x00"), "outside the screen"},
+	    {BYTES("\x9c\x02x\n"), "title"},
+	    {BYTES("\x9c\x80\x02"), "cut off"},
 	};
 	struct screen *base = screen_blank(ROWS, COLS);
 
@@ -484,7 +488,7 @@ endless_writing_is_refused(void **state)
 
 	(void)state;
 	for (int i = 0; i < ROWS * 100; i++)
-		buf_put(&frame, "\x02\x00\x00\x05", 4); // to the first row, erase it
+		buf_put(&frame, "\x03\x00\x00\x06", 4); // to the first row, erase it
 	assert_null(frame_apply(base, frame.data, frame.len, &why));
 	assert_non_null(strstr(why, "too many cells"));
 	buf_fini(&frame);
