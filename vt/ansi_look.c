@@ -115,10 +115,14 @@ ansi_look_row(const struct ansi_caps *caps, bool reverse, const struct row *row,
 		struct look *look = &looks[col];
 
 		look_cell(caps, reverse, row, col, look);
+		if (look->width == 0) { // a right half without its left one: no screen of ours
+			look->width = 1;
+			look->cp = ' ';
+		}
 		look_fit(look, row->cols - col);
 		if (look->width != 2)
 			continue;
-		if (col + 1 >= row->cols) { // cut in two by nobody we know; be safe
+		if (col + 1 >= row->cols) { // nor a left half without its right one
 			look->width = 1;
 			look->cp = ' ';
 			continue;
