@@ -107,6 +107,12 @@ witness_feed(struct witness *witness, const void *data, size_t len)
 	vterm_screen_flush_damage(witness->screen);
 }
 
+size_t
+witness_replies(struct witness *witness, void *data, size_t cap)
+{
+	return vterm_output_read(witness->vterm, data, cap);
+}
+
 static uint32_t
 to_colour(const VTermColor *colour)
 {

@@ -11,6 +11,9 @@ struct witness *witness_new(uint16_t rows, uint16_t cols);
 void witness_free(struct witness *witness);
 void witness_feed(struct witness *witness, const void *data, size_t len);
 
+// Takes what the terminal answers to queries it was fed. Returns how many bytes; 0: nothing more.
+size_t witness_replies(struct witness *witness, void *data, size_t cap);
+
 struct witness_cell {
 	uint32_t
 	    cp[1 + CELL_MARKS_MAX]; // 0-terminated unless full; none: the right half of a wide one
