@@ -469,10 +469,16 @@ start_loop(struct view *view)
 	for (size_t i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&view->loop, &view->signals[i]);
 		view->signals[i].data = view;
-		if (uv_signal_start(&view->signals[i], on_signal, watched_signals[i]) != 0)
-			return false;
 	}
 	return true;
+}
+
+// Not before the terminal is changed: until then ^C ends us as it does any program.
+static void
+start_signals(struct view *view)
+{
+	for (size_t i = 0; i < SIGNALS; i++)
+		uv_signal_start(&view->signals[i], on_signal, watched_signals[i]);
 }
 
 struct view *
@@ -548,6 +554,7 @@ int
 view_run(struct view *view, struct viewclient *client, char text[LIMIT_TEXT + 1])
 {
 	view->client = client;
+	start_signals(view);
 	if (!guest_tty_raw(view->tty) || !watch_socket(view)) {
 		snprintf(
 		    text, LIMIT_TEXT + 1, "cannot use the terminal: %s", strerrordesc_np(errno));

@@ -95,6 +95,17 @@ def test_a_signal_restores_the_terminal(mirrord, terminals, number):
     assert_restored(guest)
 
 
+def test_a_guest_who_is_not_answered_can_leave(mirrord, terminals):
+    _, entry = cat(mirrord)
+    pid = rig.wait_until(lambda: mirrord.mirror_pid(entry))
+    os.kill(pid, signal.SIGSTOP)
+    guest = view(mirrord, terminals, "s")
+    rig.wait_until(lambda: rig.process_state(guest.pid) == "S")
+    guest.type("\x03")
+    assert guest.wait_exit() == -signal.SIGINT
+    assert guest.modes() == guest.modes_before
+
+
 def test_a_crash_restores_the_terminal(mirrord, terminals):
     say, _ = cat(mirrord)
     say("hello\n")
