@@ -3,7 +3,6 @@
 share no code with mirrord's terminal: tmux, and libvterm's own screen layer."""
 
 import os
-from pathlib import Path
 
 import pytest
 import rig
