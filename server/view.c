@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: ISC
-// `mirrord view` at work: frames from the mirror to a replica, from there to the guest's terminal, at
-// the terminal's own pace. Nothing the guest does goes further than this process.
+// A guest's terminal at work: the newest screen to the terminal, at the terminal's own pace. Nothing
+// the guest does goes further than this process.
 #include "server/view.h"
 
 #include "server/keys.h"
-#include "server/replica.h"
 #include "server/sender.h"
 
 #include <errno.h>
@@ -18,39 +17,26 @@
 
 #include <uv.h>
 
-#define STATUS_MS 1000     // no more than one VIEW_STATUS in so long
-#define REDIAL_FIRST_MS 20 // between tries to reach the mirror's successor,
-#define REDIAL_MAX_MS 500  // doubled up to this
-#define NOTICE_MS 1000     // without a mirror for so long: say so
-#define LOST_MS 10000      // for so long: give up
-#define GONE_MS 2000       // nobody listens for so long: the session is over
-#define LEAVE_MS 500       // for a slow terminal to take the last bytes
-#define KEYS_BYTES 1024    // one read of what is typed
-#define READS_AT_ONCE 16   // before others have their turn
+#define LEAVE_MS 500     // for a slow terminal to take the last bytes
+#define KEYS_BYTES 1024  // one read of what is typed
+#define READS_AT_ONCE 16 // before others have their turn
 
 static const int watched_signals[] = {SIGWINCH, SIGCONT, SIGTERM, SIGHUP, SIGINT, SIGQUIT};
 #define SIGNALS (sizeof(watched_signals) / sizeof(watched_signals[0]))
 
 struct view {
 	uv_loop_t loop;
-	uv_poll_t terminal, *socket; // `socket` is NULL between connections
+	uv_poll_t terminal;
 	int terminal_events;
-	uv_timer_t pace, status, redial;
+	uv_timer_t pace;
 	uv_signal_t signals[SIGNALS];
-	struct guest_tty *tty;     // borrowed
-	struct viewclient *client; // borrowed
-	const char *path;          // borrowed
-	struct view_hello hello;
-	struct replica replica;
+	struct guest_tty *tty; // borrowed
+	struct view_options options;
 	struct sender sender;
 	struct keys keys;
-	struct view_status told; // the last VIEW_STATUS
-	uint64_t told_at;        // ms
-	uint64_t lost_at,
-	    redial_ms;       // ms: when the connection was lost, and the pause before the next
 	struct buf leave;    // what a crash writes
 	struct view_bye bye; // how it ended
-	bool leaving;
+	bool entered, leaving;
 };
 
 static uint64_t
@@ -150,10 +136,41 @@ on_pace(uv_timer_t *timer)
 	pump(timer->data);
 }
 
-// ---- what the mirror is told about us ----------------------------------------------------------
+// ---- what to show, from wherever it comes ---------------------------------------------------------
 
-static struct view_status
-status_now(const struct view *view)
+uv_loop_t *
+view_loop(struct view *view)
+{
+	return &view->loop;
+}
+
+void
+view_show(struct view *view, struct screen *screen)
+{
+	sender_show(&view->sender, screen);
+}
+
+void
+view_notice(struct view *view, const char *text)
+{
+	sender_notice(&view->sender, text);
+}
+
+void
+view_end(struct view *view, int status, const char *text)
+{
+	leave(view, status, text);
+}
+
+void
+view_turn(struct view *view)
+{
+	if (view->entered && !view->leaving)
+		pump(view);
+}
+
+struct view_status
+view_status(const struct view *view)
 {
 	return (struct view_status){.rows = view->sender.window.rows,
 	    .cols = view->sender.window.cols,
@@ -163,197 +180,12 @@ status_now(const struct view *view)
 }
 
 static void
-on_status_due(uv_timer_t *timer)
-{
-	tell_status(timer->data);
-}
-
-// Only when something changed, and at once only if the last time is long ago.
-static void
 tell_status(struct view *view)
 {
-	struct view_status status = status_now(view);
-	uint64_t now = uv_now(&view->loop);
-	struct buf out = {0};
+	struct view_status status = view_status(view);
 
-	if (!view->socket || !view->client->welcomed ||
-	    uv_is_active((uv_handle_t *)&view->status) ||
-	    (status.rows == view->told.rows && status.cols == view->told.cols &&
-		status.bytes == view->told.bytes))
-		return;
-	if (view->told_at && now - view->told_at < STATUS_MS) {
-		uv_timer_start(&view->status, on_status_due, STATUS_MS - (now - view->told_at), 0);
-		return;
-	}
-	view_status_put(&out, &status);
-	viewclient_send(view->client, &out); // if the socket is full, a later one tells
-	buf_fini(&out);
-	view->told = status;
-	view->told_at = now;
-}
-
-// ---- the connection ----------------------------------------------------------------------------
-
-static void on_socket(uv_poll_t *poll, int status, int events);
-static void redial(struct view *view);
-
-static void
-on_socket_closed(uv_handle_t *handle)
-{
-	free(handle);
-}
-
-static void
-drop_socket(struct view *view)
-{
-	if (view->socket)
-		uv_close((uv_handle_t *)view->socket, on_socket_closed);
-	view->socket = NULL;
-	viewclient_close(view->client);
-}
-
-static bool
-watch_socket(struct view *view)
-{
-	uv_poll_t *poll = calloc(1, sizeof(*poll));
-
-	if (!poll || uv_poll_init(&view->loop, poll, view->client->fd) != 0) {
-		free(poll);
-		return false;
-	}
-	poll->data = view;
-	view->socket = poll;
-	uv_poll_start(poll, UV_READABLE, on_socket);
-	return true;
-}
-
-// The mirror died, or broke off. Its successor listens on the same socket, in whose backlog we wait.
-static void
-lost(struct view *view)
-{
-	drop_socket(view);
-	if (!view->lost_at) {
-		view->lost_at = uv_now(&view->loop);
-		view->redial_ms = REDIAL_FIRST_MS;
-	}
-	redial(view);
-}
-
-static void
-found(struct view *view)
-{
-	view->lost_at = 0;
-	uv_timer_stop(&view->redial);
-	sender_notice(&view->sender, NULL);
-}
-
-static void
-ask_for_key(struct view *view)
-{
-	struct buf out = {0};
-
-	msg_put(&out, VIEW_KEY, NULL, 0);
-	if (!viewclient_send(view->client, &out))
-		lost(view);
-	buf_fini(&out);
-}
-
-static void
-on_frame(struct view *view, const struct msg *msg)
-{
-	switch (replica_apply(&view->replica, msg)) {
-	case REPLICA_CHANGED:
-		if (view->lost_at)
-			found(view);
-		sender_show(&view->sender, view->replica.screen);
-		break;
-	case REPLICA_ASK: ask_for_key(view); break;
-	case REPLICA_BROKEN: leave(view, EX_PROTOCOL, "the session sent a broken frame"); break;
-	case REPLICA_SKIPPED: break;
-	}
-}
-
-static void
-take_messages(struct view *view)
-{
-	struct msg msg;
-
-	while (view->socket && !view->leaving) {
-		switch (viewclient_next(view->client, &msg, &view->bye)) {
-		case VIEWCLIENT_MSG:
-			if (msg.type == VIEW_FRAME)
-				on_frame(view, &msg);
-			break;
-		case VIEWCLIENT_NONE: return;
-		case VIEWCLIENT_BYE: leave(view, view->bye.status, view->bye.text); return;
-		case VIEWCLIENT_LOST: lost(view); return;
-		}
-	}
-}
-
-static void
-on_socket(uv_poll_t *poll, int status, int events)
-{
-	struct view *view = poll->data;
-
-	(void)events;
-	if (status < 0) {
-		lost(view);
-	} else {
-		viewclient_read(view->client);
-		take_messages(view);
-	}
-	if (!view->leaving)
-		pump(view);
-}
-
-static void
-on_redial(uv_timer_t *timer)
-{
-	struct view *view = timer->data;
-
-	if (view->socket) { // in the backlog, or not yet answered
-		if (uv_now(&view->loop) - view->lost_at >= LOST_MS)
-			leave(view, EX_UNAVAILABLE, "the session does not answer any more");
-		else
-			redial(view);
-		if (!view->leaving)
-			pump(view);
-		return;
-	}
-	view->hello.rows = view->sender.window.rows;
-	view->hello.cols = view->sender.window.cols;
-	if (viewclient_dial(view->client, view->path, &view->hello) == 0) {
-		replica_restart(&view->replica);
-		view->told = (struct view_status){0};
-		if (!watch_socket(view))
-			viewclient_close(view->client);
-	} else if ((errno == ENOENT || errno == ECONNREFUSED) &&
-		   uv_now(&view->loop) - view->lost_at >= GONE_MS) {
-		leave(view, EX_UNAVAILABLE, "the session is gone");
-		return;
-	}
-	redial(view);
-}
-
-// Tries again in a while, for as long as there is no frame.
-static void
-redial(struct view *view)
-{
-	uint64_t waited = uv_now(&view->loop) - view->lost_at;
-
-	if (!view->lost_at || view->leaving)
-		return;
-	if (waited >= LOST_MS) {
-		leave(view, EX_UNAVAILABLE, "the session does not answer any more");
-		return;
-	}
-	if (waited >= NOTICE_MS && !view->sender.window.notice) {
-		sender_notice(&view->sender, "the session does not answer; trying again");
-		pump(view);
-	}
-	uv_timer_start(&view->redial, on_redial, view->redial_ms, 0);
-	view->redial_ms = view->redial_ms * 2 > REDIAL_MAX_MS ? REDIAL_MAX_MS : view->redial_ms * 2;
+	if (view->options.painted)
+		view->options.painted(view->options.user, &status);
 }
 
 // ---- the guest ---------------------------------------------------------------------------------
@@ -457,15 +289,11 @@ prepare_crash(struct view *view, const struct ansi_caps *caps)
 static bool
 start_loop(struct view *view)
 {
-	uv_timer_t *timers[] = {&view->pace, &view->status, &view->redial};
-
 	if (uv_poll_init(&view->loop, &view->terminal, view->tty->fd) != 0)
 		return false;
 	view->terminal.data = view;
-	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
-		uv_timer_init(&view->loop, timers[i]);
-		timers[i]->data = view;
-	}
+	uv_timer_init(&view->loop, &view->pace);
+	view->pace.data = view;
 	for (size_t i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&view->loop, &view->signals[i]);
 		view->signals[i].data = view;
@@ -491,10 +319,8 @@ view_new(struct guest_tty *tty, const struct view_options *options)
 		return NULL;
 	}
 	view->tty = tty;
-	view->path = options->path;
-	view->hello = *options->hello;
-	replica_init(&view->replica);
-	sender_init(&view->sender, options->caps, view->hello.rows, view->hello.cols);
+	view->options = *options;
+	sender_init(&view->sender, options->caps, options->rows, options->cols);
 	if (!start_loop(view)) {
 		view_free(view);
 		return NULL;
@@ -508,19 +334,17 @@ view_new(struct guest_tty *tty, const struct view_options *options)
 static void
 close_handle(uv_handle_t *handle, void *user)
 {
-	struct view *view = user;
-
+	(void)user;
 	if (!uv_is_closing(handle))
-		uv_close(handle, handle == (uv_handle_t *)view->socket ? on_socket_closed : NULL);
+		uv_close(handle, NULL);
 }
 
 void
 view_free(struct view *view)
 {
-	uv_walk(&view->loop, close_handle, view);
+	uv_walk(&view->loop, close_handle, NULL);
 	uv_run(&view->loop, UV_RUN_DEFAULT); // lets go of the handles
 	uv_loop_close(&view->loop);
-	replica_fini(&view->replica);
 	sender_fini(&view->sender);
 	buf_fini(&view->leave);
 	free(view);
@@ -551,25 +375,20 @@ go(struct view *view)
 }
 
 int
-view_run(struct view *view, struct viewclient *client, char text[LIMIT_TEXT + 1])
+view_run(struct view *view, char text[LIMIT_TEXT + 1])
 {
-	view->client = client;
 	start_signals(view);
-	if (!guest_tty_raw(view->tty) || !watch_socket(view)) {
+	if (!guest_tty_raw(view->tty)) {
 		snprintf(
 		    text, LIMIT_TEXT + 1, "cannot use the terminal: %s", strerrordesc_np(errno));
-		guest_tty_restore(view->tty);
 		return EX_OSERR;
 	}
+	view->entered = true;
 	sender_enter(&view->sender);
-	pump(view);
-	take_messages(view);
-	if (!view->leaving)
-		pump(view);
+	view_turn(view);
 	if (!view->leaving)
 		uv_run(&view->loop, UV_RUN_DEFAULT);
 	go(view);
-	drop_socket(view);
 	memcpy(text, view->bye.text, LIMIT_TEXT + 1);
 	return view->bye.status;
 }

@@ -1,22 +1,35 @@
 // SPDX-License-Identifier: ISC
-// `mirrord view` at work: one session, one guest's terminal.
+// A guest's terminal at work: shows the newest screen that it is given, takes the guest's keys.
+// `mirrord view` gives it what a mirror sends (upstream.h), `mirrord watch` what comes over a link.
 #pragma once
 
 #include "server/guest_tty.h"
-#include "server/viewclient.h"
+#include "server/viewproto.h"
 #include "vt/ansi.h"
 
+#include <uv.h>
+
 struct view_options {
-	const char *path;               // of the view socket; borrowed
-	const struct view_hello *hello; // borrowed; its size is kept up to date by the view itself
-	const struct ansi_caps *caps;   // borrowed
+	uint16_t rows, cols;                                           // of the terminal
+	const struct ansi_caps *caps;                                  // borrowed
+	void *user;                                                    // for
+	void (*painted)(void *user, const struct view_status *status); // after each turn; or NULL
 };
 
-// Watches until the guest leaves or the session ends. `client` has been welcomed, `tty` is open; both
-// are closed and put back. The process is sandboxed already or after view_prepare(). Returns the exit
-// status; `text` is a last sentence to print, or empty.
+// Makes all that needs what the sandbox forbids. `tty` is open, and borrowed. NULL if the environment
+// gives too little (errno).
 struct view;
-// Makes all that needs what the sandbox forbids. NULL if the environment gives too little (errno).
 struct view *view_new(struct guest_tty *tty, const struct view_options *options);
-int view_run(struct view *view, struct viewclient *client, char text[LIMIT_TEXT + 1]);
-void view_free(struct view *view);
+// The loop that view_run() runs; whatever gives the screens lives on it too.
+uv_loop_t *view_loop(struct view *view);
+// What to show, what to say over its last row (NULL: nothing), and that it is over. They take effect
+// with view_turn().
+void view_show(struct view *view, struct screen *screen);
+void view_notice(struct view *view, const char *text);
+void view_end(struct view *view, int status, const char *text);
+void view_turn(struct view *view);
+struct view_status view_status(const struct view *view);
+// Makes the terminal raw and shows until the guest leaves or view_end(), then puts it back. Returns
+// the exit status; `text` is a last sentence to print, or empty.
+int view_run(struct view *view, char text[LIMIT_TEXT + 1]);
+void view_free(struct view *view); // and closes all handles that are left on its loop

@@ -5,6 +5,7 @@
 #include "server/option.h"
 #include "server/sandbox.h"
 #include "server/session.h"
+#include "server/upstream.h"
 #include "server/view.h"
 
 #include <errno.h>
@@ -103,10 +104,47 @@ is_inside(const struct session *session)
 	return inside && session->owner == getuid() && strcmp(inside, session->name) == 0;
 }
 
+// A terminal and the mirror that it shows.
+struct watcher {
+	struct view *view;
+	struct upstream up;
+};
+
+static void
+on_screen(void *user, struct screen *screen)
+{
+	view_show(((struct watcher *)user)->view, screen);
+}
+
+static void
+on_notice(void *user, const char *text)
+{
+	view_notice(((struct watcher *)user)->view, text);
+}
+
+static void
+on_end(void *user, int status, const char *text)
+{
+	view_end(((struct watcher *)user)->view, status, text);
+}
+
+static void
+on_turn(void *user)
+{
+	view_turn(((struct watcher *)user)->view);
+}
+
+static void
+on_painted(void *user, const struct view_status *status)
+{
+	upstream_tell(&((struct watcher *)user)->up, status);
+}
+
 // From here on nothing can be opened any more.
 static int
-watch(struct view *view, const struct view_options *options, char text[LIMIT_TEXT + 1])
+watch(struct watcher *watcher, char text[LIMIT_TEXT + 1])
 {
+	struct upstream *up = &watcher->up;
 	struct viewclient client;
 	struct sandbox_state sandbox;
 	struct view_bye bye;
@@ -117,12 +155,17 @@ watch(struct view *view, const struct view_options *options, char text[LIMIT_TEX
 		    strerrordesc_np(errno));
 		return EX_OSERR;
 	}
-	if (!viewclient_open(&client, options->path, options->hello, VIEWCLIENT_ANSWER_MS, &bye)) {
+	if (!viewclient_open(&client, up->path, &up->hello, VIEWCLIENT_ANSWER_MS, &bye)) {
 		snprintf(text, LIMIT_TEXT + 1, "%s", bye.text);
 		return bye.status;
 	}
-	status = view_run(view, &client, text);
-	viewclient_close(&client);
+	if (upstream_start(up, &client)) {
+		status = view_run(watcher->view, text);
+	} else {
+		snprintf(text, LIMIT_TEXT + 1, "cannot wait for the session");
+		status = EX_OSERR;
+	}
+	upstream_stop(up);
 	return status;
 }
 
@@ -135,7 +178,7 @@ cmd_view(int argc, char **argv)
 	struct view_hello hello;
 	struct ansi_caps caps;
 	struct guest_tty tty;
-	struct view *view;
+	struct watcher watcher;
 	uint16_t rows, cols;
 	int status = parse(argc, argv, &options);
 
@@ -158,15 +201,22 @@ cmd_view(int argc, char **argv)
 	caps = caps_from_environment();
 
 	const struct view_options view_options = {
-	    .path = session.view, .hello = &hello, .caps = &caps};
+	    .rows = rows, .cols = cols, .caps = &caps, .user = &watcher, .painted = on_painted};
+	const struct upstream_sink sink = {.user = &watcher,
+	    .screen = on_screen,
+	    .notice = on_notice,
+	    .end = on_end,
+	    .turn = on_turn};
 
-	view = view_new(&tty, &view_options);
-	if (!view) {
+	watcher.view = view_new(&tty, &view_options);
+	if (!watcher.view) {
 		guest_tty_close(&tty);
 		return fail(EX_OSERR, "cannot set up the terminal");
 	}
-	status = watch(view, &view_options, text);
-	view_free(view);
+	upstream_init(&watcher.up, view_loop(watcher.view), session.view, &hello, &sink);
+	status = watch(&watcher, text);
+	view_free(watcher.view);
+	upstream_fini(&watcher.up);
 	guest_tty_close(&tty);
 	return *text ? fail(status, text) : status;
 }

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: ISC
+// An edge's way to its session: the connection to the mirror, dialled again when the mirror is
+// replaced, and the screen that its frames lead to. On the edge's loop.
+#pragma once
+
+#include "server/replica.h"
+#include "server/viewclient.h"
+
+#include <uv.h>
+
+// Who hears of it. None of these may free the upstream.
+struct upstream_sink {
+	void *user;
+	void (*screen)(void *user, struct screen *screen);         // a newer one; borrowed
+	void (*notice)(void *user, const char *text);              // NULL: none any more
+	void (*end)(void *user, int status, const char *sentence); // it is over
+	void (*turn)(void *user); // all that had come has been told: do what is due now
+};
+
+struct upstream {
+	uv_loop_t *loop;   // borrowed
+	uv_poll_t *socket; // NULL between connections
+	uv_timer_t status, redial;
+	struct viewclient *client; // borrowed
+	const char *path;          // borrowed
+	struct view_hello hello;
+	struct upstream_sink sink;
+	struct replica replica;
+	struct view_status told, now; // the last VIEW_STATUS, and the newest there is to tell
+	uint64_t told_at;             // ms
+	uint64_t lost_at,
+	    redial_ms; // ms: when the connection was lost, and the pause before the next
+	bool noticed, ended;
+};
+
+void upstream_init(struct upstream *up, uv_loop_t *loop, const char *path,
+    const struct view_hello *hello, const struct upstream_sink *sink);
+// `client` has been welcomed. False if the loop cannot watch it.
+bool upstream_start(struct upstream *up, struct viewclient *client);
+// What the mirror is to know about this viewer: sent only if it changed, and not too often.
+void upstream_tell(struct upstream *up, const struct view_status *status);
+// Closes what it opened; run the loop once more before upstream_fini().
+void upstream_stop(struct upstream *up);
+void upstream_fini(struct upstream *up);
