@@ -105,11 +105,22 @@ print_text(struct model *model, const uint8_t *ascii, size_t len)
 	}
 }
 
+// Without autowrap a glyph in the last column leaves the cursor on it.
+static bool
+stands_on_glyph(const struct model *model)
+{
+	const struct row *row = model->now->grid.row[model->row];
+
+	return model->pending_wrap ||
+	       (!(model->modes & MODE_AUTOWRAP) && model->col == move_right_edge(model) - 1 &&
+		   !cell_is_blank(&row->cells[model->col]));
+}
+
 // A code point of no width joins the cell before the cursor.
 static void
 join(struct model *model, uint32_t cp)
 {
-	int col = model->pending_wrap ? model->col : model->col - 1;
+	int col = stands_on_glyph(model) ? model->col : model->col - 1;
 	struct grid *grid = &model->now->grid;
 
 	if (col < 0)
