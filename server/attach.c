@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: ISC
 // `mirrord attach`: takes a session back as its host. docs/architecture.md, "Attach".
 //
-// The keeper holds the stream still while this paints what the mirror shows at that very place, and
-// sets the input modes that the program had set; then the stream flows on. Everything painted comes
-// from vt/ansi and the tables in here: no byte of the mirror's reaches the terminal as it is.
+// The keeper holds the stream still while this asks the mirror for its model at that very place, and
+// brings the terminal to where the program left its own (vt/resume.c); then the stream flows on. No
+// byte of the mirror's reaches the terminal as it is.
 #include "server/caps.h"
 #include "server/commands.h"
 #include "server/front.h"
 #include "server/option.h"
 #include "server/tty.h"
 #include "server/viewclient.h"
-#include "vt/ansi.h"
-#include "vt/frame.h"
+#include "vt/resume.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -36,87 +35,33 @@ fail(int status, const char *text)
 
 // ---- the picture ---------------------------------------------------------------------------------
 
-struct picture {
-	struct screen *screen; // a reference, or NULL
-	struct view_modes modes;
-};
-
-static struct screen *
-read_frame(const struct msg *msg)
-{
-	struct reader reader = {.data = msg->data, .len = msg->len};
-	const char *why;
-
-	reader_u8(&reader); // flags: it is a key frame, the first one always is
-	return reader.bad ? NULL : frame_apply(NULL, reader.data, reader.len, &why);
-}
-
-// Fetches the screen and the input modes. Without a mirror that answers there is no picture.
-static void
-fetch(const struct session *session, const struct front *front, struct picture *picture)
+// Fetches the state of the program's terminal. NULL without a mirror that answers.
+static struct model *
+fetch(const struct session *session, const struct front *front)
 {
 	struct viewclient client = {.fd = -1};
+	struct model *model = NULL;
 	struct view_hello hello;
 	struct view_bye bye;
 	struct msg msg;
 
-	*picture = (struct picture){0};
-	viewclient_hello(&hello, VIEW_ROLE_HOST, front->rows, front->cols);
+	viewclient_hello(&hello, VIEW_ROLE_QUERY, front->rows, front->cols);
 	if (!viewclient_open(&client, session->view, &hello, VIEW_MS, &bye))
-		return;
-	if (viewclient_wait(&client, 0, VIEW_FRAME, VIEW_MS, &msg, &bye))
-		picture->screen = read_frame(&msg);
-	if (!viewclient_wait(&client, 0, VIEW_MODES, VIEW_MS, &msg, &bye) ||
-	    !view_modes_get(&msg, &picture->modes))
-		picture->modes = (struct view_modes){0};
+		return NULL;
+	if (viewclient_wait(&client, VIEW_DUMP, VIEW_DUMP_IS, VIEW_MS, &msg, &bye))
+		model = model_restore(msg.data, msg.len, NULL);
 	viewclient_close(&client);
-}
-
-// xterm ctlseqs "DEC Private Mode Set"; kitty's keyboard protocol.
-static void
-put_modes(const struct input_modes *m, struct buf *out)
-{
-	static const char *const mouse[] = {"", "9", "1000", "1002", "1003"};
-	static const char *const coding[] = {"", "1005", "1006", "1015", "1016"};
-	const struct {
-		bool set;
-		const char *sequence;
-	} plain[] = {
-	    {m->cursor_keys, "\033[?1h"},
-	    {m->keypad, "\033="},
-	    {m->bracketed_paste, "\033[?2004h"},
-	    {m->focus, "\033[?1004h"},
-	    {m->alt_scroll, "\033[?1007h"},
-	};
-
-	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
-		if (plain[i].set)
-			buf_printf(out, "%s", plain[i].sequence);
-	}
-	if (m->mouse && m->mouse < sizeof(mouse) / sizeof(mouse[0]))
-		buf_printf(out, "\033[?%sh", mouse[m->mouse]);
-	if (m->mouse_coding && m->mouse_coding < sizeof(coding) / sizeof(coding[0]))
-		buf_printf(out, "\033[?%sh", coding[m->mouse_coding]);
-	if (m->modify_other_keys)
-		buf_printf(out, "\033[>4;%um", (unsigned)m->modify_other_keys);
-	if (m->kitty_keyboard) // pushed, as the program will pop it
-		buf_printf(out, "\033[>%uu", (unsigned)m->kitty_keyboard);
+	return model;
 }
 
 static void
-put_picture(const struct picture *picture, struct buf *out)
+put_picture(struct model *model, struct buf *out)
 {
 	struct ansi_caps caps = caps_from_environment();
-	struct ansi *ansi = ansi_new(&caps);
 
-	if (picture->screen->alt)
-		buf_printf(out, "\033[?1049h");
-	ansi_paint(ansi, picture->screen, out);
-	ansi_settle(ansi, out);
-	ansi_free(ansi);
-	put_modes(&picture->modes.modes, out);
+	model_resume(model, &caps, out);
 	// The rest of a very long string (an image) is to be swallowed: it is the rest of this one.
-	if (picture->modes.partial > PARTIAL_MAX)
+	if (model_partial(model) > PARTIAL_MAX)
 		buf_printf(out, "\033_");
 }
 
@@ -140,23 +85,23 @@ write_picture(int fd, const struct buf *out)
 
 // Paints, and says how many bytes of an unfinished sequence the keeper shall send again.
 static bool
-paint(const struct session *session, const struct front *front, uint32_t *again)
+paint(const struct session *session, struct front *front, uint32_t *again, bool *shown)
 {
-	struct picture picture;
+	struct model *model = fetch(session, front);
 	struct buf out = {0};
 	bool painted = true;
 
 	*again = 0;
-	fetch(session, front, &picture);
-	if (picture.screen) {
-		if (tty_understands()) {
-			put_picture(&picture, &out);
-			painted = write_picture(front->tty, &out);
-		}
-		if (picture.modes.partial <= PARTIAL_MAX)
-			*again = picture.modes.partial;
-		screen_unref(picture.screen);
+	*shown = model != NULL;
+	if (!model)
+		return true;
+	if (tty_understands()) {
+		put_picture(model, &out);
+		painted = write_picture(front->tty, &out);
 	}
+	if (model_partial(model) <= PARTIAL_MAX)
+		*again = (uint32_t)model_partial(model);
+	model_free(model);
 	buf_fini(&out);
 	return painted;
 }
@@ -193,11 +138,34 @@ send_attach(struct front *front)
 	return sent;
 }
 
+// The stream stands still: paint, and let it flow.
+static int
+resume(const struct session *session, struct front *front, char why[SESSION_WHY])
+{
+	const uint32_t size[] = {front->rows, front->cols};
+	uint32_t again;
+	bool shown;
+	int status = EX_OK;
+
+	front_enter(front, true);
+	if (!paint(session, front, &again, &shown)) {
+		snprintf(why, SESSION_WHY, "the terminal does not take what is painted on it");
+		status = EX_IOERR;
+	} else if (!send_numbers(front, CONTROL_READY, &again, 1) ||
+		   (!shown && !send_numbers(front, CONTROL_RESIZE, size, 2))) {
+		snprintf(
+		    why, SESSION_WHY, "the session has ended"); // the same size: paint yourself
+		status = EX_UNAVAILABLE;
+	}
+	if (status != EX_OK)
+		front_leave(front, true);
+	return status;
+}
+
 static int
 take_session(const struct session *session, struct front *front, char why[SESSION_WHY])
 {
 	uint64_t deadline_ms = control_now_ms() + PAUSE_MS;
-	uint32_t again;
 	struct msg msg;
 	int status;
 
@@ -214,18 +182,7 @@ take_session(const struct session *session, struct front *front, char why[SESSIO
 	} while (status == EX_OK && msg.type != CONTROL_PAUSED);
 	if (status != EX_OK)
 		return status;
-	front_enter(front, true);
-	if (!paint(session, front, &again)) {
-		front_leave(front, true);
-		snprintf(why, SESSION_WHY, "the terminal does not take what is painted on it");
-		return EX_IOERR;
-	}
-	if (!send_numbers(front, CONTROL_READY, &again, 1)) {
-		front_leave(front, true);
-		snprintf(why, SESSION_WHY, "the session has ended");
-		return EX_UNAVAILABLE;
-	}
-	return EX_OK;
+	return resume(session, front, why);
 }
 
 // ---- the command ---------------------------------------------------------------------------------

@@ -367,6 +367,43 @@ def test_attach_takes_over_from_another_terminal(mirrord, terminals):
     say(second, "stty size", "30 100")
 
 
+def shown_on(mirrord, terminal, form="ansi"):
+    """What a terminal shows that got these bytes."""
+    size = f"--size={terminal.cols}x{terminal.rows}"
+    run = subprocess.run(mirrord.argv("render", size, f"--format={form}"), env=mirrord.env,
+                         input=terminal.bytes(), capture_output=True, check=True)
+    return run.stdout.decode()
+
+
+# Programs that no signal repaints: each prints its state, waits for a line, and goes on.
+STILL = {
+    "margins": ("\\033[3;6r\\033[6;1H\\033[1;33m", "x\\n\\n\\n\\033My"),
+    "origin": ("\\033[3;9r\\033[?6h\\033[2;2H\\033[44m", "a\\033[Hb\\033[99;9Hc"),
+    "full screen": ("\\033[5;5H\\033[31mmain\\033[?1049h\\033[2;2Halt", "more\\033[?1049lback"),
+    "drawing": ("\\033(0\\033[4h\\033[2;3H", "qqxx\\033[4l\\033(Bend"),
+    "saved": ("\\033[9;9H\\033[32m\\0337\\033[m\\033[H", "a\\0338b"),
+    "edge": ("\\033[4;80Hx", "y"),
+    "half": ("\\033[38;2;1", ";2;3mx\\303\\251"),
+}
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("state", STILL)
+def test_attach_goes_on_exactly_where_the_program_was(mirrord, terminals, state):
+    before, after = STILL[state]
+    mirrord.detached("s", "sh", "-c", "stty raw -echo; seq 30 | tr '\\n' '\\r'; seq 1 9; "
+                     f"printf '\\033]2;rest\\007{before}'; read x; printf '{after}'; printf '\\033]2;done\\007'; cat")
+    wait_until(lambda: mirrord.screen("s")["title"] == "rest")
+    again = start(mirrord, terminals, "attach", "s")
+    wait_until(lambda: again.settled(0.2) and shown_on(mirrord, again) == mirrord.dump("s", "ansi"))
+    again.type("\n")
+    again.wait_for("done\007")
+    wait_until(lambda: shown_on(mirrord, again) == mirrord.dump("s", "ansi"),
+               what=lambda: f"{shown_on(mirrord, again)!r} {mirrord.dump('s', 'ansi')!r}")
+    again.type("\x1cd")
+    assert again.wait_exit() == 0
+
+
 MODES = ["?1h", "?2004h", "?1004h", "?1002h", "?1006h", ">4;2m", ">5u"]
 
 
