@@ -22,17 +22,13 @@ fail(int status, const char *text)
 }
 
 static int
-dump_screen(struct viewclient *client, show_format *format)
+print_screen(const struct msg *msg, show_format *format)
 {
 	struct replica replica;
-	struct view_bye bye;
-	struct msg msg;
 	int status;
 
-	if (!viewclient_wait(client, VIEW_KEY, VIEW_FRAME, VIEWCLIENT_ANSWER_MS, &msg, &bye))
-		return fail(bye.status, bye.text);
 	replica_init(&replica);
-	if (replica_apply(&replica, &msg) == REPLICA_CHANGED)
+	if (replica_apply(&replica, msg) == REPLICA_CHANGED)
 		status = show_screen(replica.screen, format);
 	else
 		status = fail(EX_PROTOCOL, "the session sent a broken frame");
@@ -41,28 +37,17 @@ dump_screen(struct viewclient *client, show_format *format)
 }
 
 static int
-dump_model(struct viewclient *client)
-{
-	struct view_bye bye;
-	struct msg msg;
-
-	if (!viewclient_wait(client, VIEW_DUMP, VIEW_DUMP_IS, VIEWCLIENT_ANSWER_MS, &msg, &bye))
-		return fail(bye.status, bye.text);
-	return show_bytes(msg.data, msg.len);
-}
-
-static int
 dump(const struct session *session, show_format *format)
 {
 	struct viewclient client;
-	struct view_hello hello;
 	struct view_bye bye;
+	struct msg msg;
 	int status;
 
-	viewclient_hello(&hello, VIEW_ROLE_QUERY, 0, 0);
-	if (!viewclient_open(&client, session->view, &hello, VIEWCLIENT_ANSWER_MS, &bye))
+	if (!viewclient_ask(&client, session->view, format ? VIEW_KEY : VIEW_DUMP,
+		format ? VIEW_FRAME : VIEW_DUMP_IS, &msg, &bye))
 		return fail(bye.status, bye.text);
-	status = format ? dump_screen(&client, format) : dump_model(&client);
+	status = format ? print_screen(&msg, format) : show_bytes(msg.data, msg.len);
 	viewclient_close(&client);
 	return status;
 }

@@ -259,6 +259,24 @@ viewclient_wait(struct viewclient *client, uint8_t ask, uint8_t answer, int time
 		if (event == VIEWCLIENT_BYE)
 			return false;
 	}
-	fail(bye, EX_UNAVAILABLE, "the connection to the session was lost");
+	fail(bye, EX_TEMPFAIL, "the connection to the session was lost");
+	return false;
+}
+
+bool
+viewclient_ask(struct viewclient *client, const char *path, uint8_t ask, uint8_t answer,
+    struct msg *msg, struct view_bye *bye)
+{
+	uint64_t deadline = now_ms() + VIEWCLIENT_ANSWER_MS;
+	struct view_hello hello;
+
+	viewclient_hello(&hello, VIEW_ROLE_QUERY, 0, 0);
+	do {
+		if (!viewclient_open(client, path, &hello, VIEWCLIENT_ANSWER_MS, bye))
+			return false;
+		if (viewclient_wait(client, ask, answer, VIEWCLIENT_ANSWER_MS, msg, bye))
+			return true;
+		viewclient_close(client);
+	} while (bye->status == EX_TEMPFAIL && now_ms() < deadline);
 	return false;
 }

@@ -48,6 +48,9 @@ bool viewclient_send(struct viewclient *client, const struct buf *message);
 bool viewclient_open(struct viewclient *client, const char *path, const struct view_hello *hello,
     int timeout_ms, struct view_bye *bye);
 // Sends the request `ask` without a payload, unless it is 0, and waits for a message of type
-// `answer`; others are skipped. False with the reason in `bye`.
+// `answer`; others are skipped. False with the reason in `bye`; EX_TEMPFAIL: the mirror died.
 bool viewclient_wait(struct viewclient *client, uint8_t ask, uint8_t answer, int timeout_ms,
+    struct msg *msg, struct view_bye *bye);
+// Both in one, in the role of a query; asks the next mirror if one dies. Closed again on failure.
+bool viewclient_ask(struct viewclient *client, const char *path, uint8_t ask, uint8_t answer,
     struct msg *msg, struct view_bye *bye);

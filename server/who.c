@@ -142,17 +142,13 @@ static int
 ask(const struct session *session, struct who *who)
 {
 	struct viewclient client;
-	struct view_hello hello;
 	struct view_bye bye;
 	struct msg msg;
 	int status = EX_OK;
 
-	viewclient_hello(&hello, VIEW_ROLE_QUERY, 0, 0);
-	if (!viewclient_open(&client, session->view, &hello, VIEWCLIENT_ANSWER_MS, &bye))
+	if (!viewclient_ask(&client, session->view, VIEW_WHO, VIEW_WHO_IS, &msg, &bye))
 		return fail(bye.status, bye.text);
-	if (!viewclient_wait(&client, VIEW_WHO, VIEW_WHO_IS, VIEWCLIENT_ANSWER_MS, &msg, &bye))
-		status = fail(bye.status, bye.text);
-	else if (!parse_answer(&msg, who))
+	if (!parse_answer(&msg, who))
 		status = fail(EX_PROTOCOL, "the session sent a malformed list");
 	viewclient_close(&client);
 	return status;

@@ -371,3 +371,21 @@ def cpu_ticks(pid):
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()
     return int(fields[11]) + int(fields[12])
+
+
+@pytest.mark.core
+def test_viewers_who_come_and_go_leave_nothing_behind(start, soak):
+    mirror = start()
+    before = rig.open_fds(mirror.pid)
+    for _ in range(20 if soak else 2):
+        peers = [wire.Peer.connect(mirror.path) for _ in range(100)]
+        for count, peer in enumerate(peers):
+            peer.send(wire.hello(role=count % 3)[:None if count % 5 else 9])
+            if count % 7 == 0:
+                peer.close()
+        mirror.feed(b"x")
+        for peer in peers:
+            peer.close()
+    mirror.settle()
+    rig.wait_until(lambda: rig.open_fds(mirror.pid) == before,
+                   what=lambda: rig.open_fds(mirror.pid))

@@ -23,3 +23,18 @@ def test_every_system_call_outside_of_the_documented_list_kills(mirrord):
     found = {tuple(line) for line in lines if line[0] in ("mirror", "view")}
     assert found == documented()
     assert ["seccomp", "yes"] in lines
+
+
+@pytest.mark.core
+def test_mirror_and_view_run_locked_down(mirrord, terminals):
+    entry = mirrord.detached("s", "sh", "-c", "echo hello; exec cat")
+    guest = terminals(mirrord.terminal("view", "s"))
+    guest.wait_for("hello")
+    for pid in (mirrord.mirror_pid(entry), guest.pid):
+        with open(f"/proc/{pid}/status") as file:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+        assert status["NoNewPrivs"] == "1"
+        assert status["Seccomp"] == "2"  # a filter
+        with open(f"/proc/{pid}/limits") as file:
+            core = next(line for line in file if line.startswith("Max core file size"))
+        assert core.split()[4:6] == ["0", "0"]

@@ -491,3 +491,16 @@ def test_an_idle_session_wakes_nobody(mirrord, terminals, soak):
     before = [rig.context_switches(pid) for pid in pids]
     time.sleep(60 if soak else 4)  # a span to be measured
     assert [rig.context_switches(pid) for pid in pids] == before
+
+
+def test_who_and_dump_are_answered_while_mirrors_die(mirrord, soak):
+    say, entry = cat(mirrord)
+    say("hello\n")
+    mirrord.wait_row("s", "hello")
+    for _ in range(50 if soak else 5):
+        pid = rig.wait_until(lambda: mirrord.mirror_pid(entry))
+        asking = [subprocess.Popen(mirrord.argv(*words, "s"), env=mirrord.env,
+                                   stdout=subprocess.PIPE) for words in (["dump"], ["who"])]
+        os.kill(pid, signal.SIGKILL)
+        said = [asked.communicate(timeout=20)[0] for asked in asking]
+        assert said[0].startswith(b"hello\n") and said[1] == b"nobody watches\n"
