@@ -22,19 +22,20 @@ sys.dont_write_bytecode = True
 import rig  # noqa: E402
 
 CORPUS = PROJECT.parent / "shared" / "corpus"
-RESULTS = PROJECT / "bench" / "results"
+RESULTS = Path(os.environ.get("MIRRORD_BENCH_RESULTS") or PROJECT / "bench" / "results")
 PYTHON = "/usr/bin/python3"
 SAMPLE_S = 0.02  # the age of the screen is sampled so often
 START_S = 60.0   # until a guest's first screen
 
 
 def build_dir():
-    """Benches time the release build; $MIRRORD_BUILD names another."""
+    """The mirrord that is measured: the release build; $MIRRORD_BUILD names another."""
     return Path(os.environ.get("MIRRORD_BUILD") or PROJECT / "build" / "release").resolve()
 
 
 def program(name):
-    path = build_dir() / "bench" / name
+    """What measures: always of this tree."""
+    path = PROJECT / "build" / "release" / "bench" / name
     if not path.exists():
         raise SystemExit(f"{path} is not built: cmake --preset release && "
                          "cmake --build --preset release")
@@ -114,12 +115,12 @@ def table(header, rows):
 
 def save(name, results):
     RESULTS.mkdir(parents=True, exist_ok=True)
-    revision = subprocess.run(["git", "-C", str(PROJECT), "describe", "--always", "--dirty"],
+    revision = subprocess.run(["git", "-C", str(build_dir()), "describe", "--always", "--dirty"],
                               capture_output=True, text=True, check=False).stdout.strip()
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({"revision": revision, "when": time.strftime("%F %T"), **results},
                                indent=1) + "\n")
-    print(f"written: {path.relative_to(PROJECT)}", flush=True)
+    print(f"written: {path}", flush=True)
 
 
 # ---- processes ----------------------------------------------------------------------------------
