@@ -187,7 +187,8 @@ paint_cell(struct row_paint *paint, size_t col, size_t end)
 	go_to(paint, col, continues_run(look));
 	set_pen(paint, col);
 	term_put(paint->term, look, paint->out);
-	if (!caps->rep || same <= REP_MIN || look->width != 1 || look->marks_len != 0)
+	if (!caps->rep || same <= REP_MIN || look->width != 1 || look->marks_len != 0 ||
+	    ansi_look_disputed(look))
 		return look->width;
 	term_repeat(paint->term, same - 1, paint->out);
 	return same;

@@ -86,6 +86,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct screen *screen = screen_blank(rows, cols);
 	struct window window;
 
+	// a wide glyph over all of a row: then CR does not move libvterm's cursor, and it goes on to wrap
+	if (!caps.autowrap && cols == 2)
+		guest.lossless = false;
 	grammar_init(&guest.grammar, false);
 	window_init(&window, rows, cols);
 	ansi_enter(guest.ansi, &guest.out);
