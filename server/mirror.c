@@ -132,21 +132,6 @@ give_screen(void *user)
 }
 
 static void
-give_modes(void *user, struct view_modes *modes)
-{
-	struct mirror *mirror = user;
-
-	// What follows the painted screen on the host's terminal is the rest of the stream, so the
-	// screen has to be the one of now, update or not.
-	model_sync_end(mirror->model);
-	cut_sync(&mirror->cut, uv_now(&mirror->loop), false);
-	cut_feed(&mirror->cut, uv_now(&mirror->loop), CUT_SMALL_BYTES, false);
-	schedule(mirror);
-	model_input_modes(mirror->model, &modes->modes);
-	modes->partial = (uint32_t)model_partial(mirror->model);
-}
-
-static void
 give_dump(void *user, struct buf *out)
 {
 	struct mirror *mirror = user;
@@ -391,7 +376,6 @@ start(struct mirror *mirror, const char *name, uint64_t since)
 	    .owner = getuid(),
 	    .guests = group_of_directory()};
 	const struct viewers_source source = {.screen = give_screen,
-	    .modes = give_modes,
 	    .dump = give_dump,
 	    .count = on_count,
 	    .user = mirror};

@@ -17,7 +17,6 @@ enum view_msg {
 	// mirror to edge
 	VIEW_WELCOME = 0x41, // version, session name, host's login name, start (unix seconds)
 	VIEW_FRAME = 0x42,   // flags (1: key), frame
-	VIEW_MODES = 0x43,   // input modes and partial length (role host only)
 	VIEW_WHO_IS = 0x44,  // count, then a record for each viewer
 	VIEW_DUMP_IS = 0x45, // the dump
 	VIEW_BYE = 0x46,     // exit status for the viewer (sysexits or 0), one sentence
@@ -28,7 +27,6 @@ enum view_frame_flag {
 enum view_role {
 	VIEW_ROLE_VIEW = 0,  // gets frames until it leaves
 	VIEW_ROLE_QUERY = 1, // asks and gets answers; not a viewer in `who`
-	VIEW_ROLE_HOST = 2,  // a front about to attach: one key frame and the input modes (host's uid)
 };
 
 // ---- keeper <-> mirror, on an inherited socket pair --------------------------------------------

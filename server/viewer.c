@@ -267,13 +267,7 @@ welcome(struct viewer *viewer, const struct view_hello *hello)
 	snprintf(words.session, sizeof(words.session), "%s", viewers->session.name);
 	snprintf(words.host, sizeof(words.host), "%s", viewers->session.host);
 	view_welcome_put(&out, &words);
-	if (hello->role == VIEW_ROLE_HOST) {
-		struct view_modes modes = {0};
-
-		viewers->source.modes(viewers->source.user, &modes);
-		put_key(viewers, &out);
-		view_modes_put(&out, &modes);
-	} else if (hello->role == VIEW_ROLE_VIEW) {
+	if (hello->role == VIEW_ROLE_VIEW) {
 		const struct blob *key = viewers_key(viewers);
 
 		buf_put(&out, key->bytes.data, key->bytes.len);
@@ -294,8 +288,6 @@ on_hello(struct viewer *viewer, const struct msg *msg)
 		refuse_version(viewer, hello.version);
 		return;
 	}
-	if (hello.role == VIEW_ROLE_HOST && !is_host(viewer))
-		return;
 	introduce(viewer, &hello);
 	welcome(viewer, &hello);
 	if (viewer->state == VIEWER_DEAD)

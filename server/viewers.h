@@ -15,8 +15,6 @@
 struct viewers_source {
 	// The screen as it is now; a new reference.
 	struct screen *(*screen)(void *user);
-	// For a host about to attach: no update is held back from now on, and these are the modes.
-	void (*modes)(void *user, struct view_modes *modes);
 	void (*dump)(void *user, struct buf *out);
 	void (*count)(void *user, size_t count); // of viewers, after it changed
 	void *user;                              // borrowed

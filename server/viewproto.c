@@ -128,7 +128,7 @@ view_hello_get(const struct msg *msg, struct view_hello *hello)
 	get_text(&reader, hello->from, LIMIT_TEXT);
 	get_text(&reader, hello->via, LIMIT_TEXT);
 	get_text(&reader, hello->key, LIMIT_TEXT);
-	return whole(&reader) && hello->role <= VIEW_ROLE_HOST;
+	return whole(&reader) && hello->role <= VIEW_ROLE_QUERY;
 }
 
 static void
@@ -194,58 +194,6 @@ view_welcome_get(const struct msg *msg, struct view_welcome *welcome)
 	get_text(&reader, welcome->host, LIMIT_TEXT);
 	welcome->start = reader_varint(&reader);
 	return whole(&reader);
-}
-
-// Bits of the flags byte of VIEW_MODES.
-enum mode_flag {
-	MODE_CURSOR_KEYS = 1 << 0,
-	MODE_KEYPAD = 1 << 1,
-	MODE_BRACKETED_PASTE = 1 << 2,
-	MODE_FOCUS = 1 << 3,
-	MODE_ALT_SCROLL = 1 << 4,
-	MODE_ALL = (1 << 5) - 1,
-};
-
-void
-view_modes_put(struct buf *out, const struct view_modes *view)
-{
-	const struct input_modes *modes = &view->modes;
-	size_t begin = msg_begin(out, VIEW_MODES);
-
-	buf_put_u8(out, modes->mouse);
-	buf_put_u8(out, modes->mouse_coding);
-	buf_put_u8(out,
-	    (uint8_t)((modes->cursor_keys ? MODE_CURSOR_KEYS : 0) |
-		      (modes->keypad ? MODE_KEYPAD : 0) |
-		      (modes->bracketed_paste ? MODE_BRACKETED_PASTE : 0) |
-		      (modes->focus ? MODE_FOCUS : 0) | (modes->alt_scroll ? MODE_ALT_SCROLL : 0)));
-	buf_put_u8(out, modes->modify_other_keys);
-	buf_put_u8(out, modes->kitty_keyboard);
-	buf_put_varint(out, view->partial);
-	msg_end(out, begin);
-}
-
-bool
-view_modes_get(const struct msg *msg, struct view_modes *view)
-{
-	struct reader reader = reader_of(msg);
-	struct input_modes *modes = &view->modes;
-	uint8_t flags;
-
-	modes->mouse = reader_u8(&reader);
-	modes->mouse_coding = reader_u8(&reader);
-	flags = reader_u8(&reader);
-	modes->cursor_keys = flags & MODE_CURSOR_KEYS;
-	modes->keypad = flags & MODE_KEYPAD;
-	modes->bracketed_paste = flags & MODE_BRACKETED_PASTE;
-	modes->focus = flags & MODE_FOCUS;
-	modes->alt_scroll = flags & MODE_ALT_SCROLL;
-	modes->modify_other_keys = reader_u8(&reader);
-	modes->kitty_keyboard = reader_u8(&reader);
-	view->partial = reader_bounded(&reader, LIMIT_RING_BYTES);
-	return whole(&reader) && modes->mouse <= MOUSE_MOVE &&
-	       modes->mouse_coding <= MOUSE_CODING_SGR_PIXEL && !(flags & ~MODE_ALL) &&
-	       modes->modify_other_keys <= 2 && modes->kitty_keyboard <= 31;
 }
 
 void

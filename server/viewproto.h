@@ -33,11 +33,6 @@ struct view_welcome {
 	uint64_t start;            // unix seconds
 };
 
-struct view_modes {
-	struct input_modes modes;
-	uint32_t partial; // bytes at the end of the stream that belong to an unfinished sequence
-};
-
 // The last words of a mirror, and how a client reports what went wrong on its own side.
 struct view_bye {
 	int status; // for exit(): 0 or one of sysexits
@@ -59,7 +54,6 @@ struct view_person {
 void view_hello_put(struct buf *out, const struct view_hello *hello);
 void view_status_put(struct buf *out, const struct view_status *status);
 void view_welcome_put(struct buf *out, const struct view_welcome *welcome);
-void view_modes_put(struct buf *out, const struct view_modes *modes);
 void view_bye_put(struct buf *out, int status, const char *text);
 // A record of VIEW_WHO_IS, whose payload starts with the session's rows and cols and the count.
 void view_person_put(struct buf *out, const struct view_person *person);
@@ -70,7 +64,6 @@ void view_person_put(struct buf *out, const struct view_person *person);
 bool view_hello_get(const struct msg *msg, struct view_hello *hello);
 bool view_status_get(const struct msg *msg, struct view_status *status);
 bool view_welcome_get(const struct msg *msg, struct view_welcome *welcome);
-bool view_modes_get(const struct msg *msg, struct view_modes *modes);
 bool view_bye_get(const struct msg *msg, struct view_bye *bye);
 // One record, from a reader that goes over the payload.
 bool view_person_get(struct reader *reader, struct view_person *person);

@@ -217,21 +217,6 @@ def test_without_its_keeper_the_mirror_ends(start):
     assert mirror.exit_status() == 0
 
 
-def test_a_host_about_to_attach_gets_screen_and_modes(start):
-    mirror = start()
-    mirror.feed(b"\x1b[?1002;1006;2004h\x1b[?1h\x1b[?2026hhidden\x1b[38;5")
-    mirror.settle()
-    host = wire.Peer.connect(mirror.path)
-    host.send(wire.hello(role=wire.ROLE_HOST))
-    assert host.next()[0] == wire.WELCOME
-    assert host.next()[0] == wire.FRAME
-    kind, payload = host.next()
-    assert kind == wire.MODES
-    # mouse drag, SGR; cursor keys, bracketed paste and ?1007, which is set at the start; no
-    # keyboard; six bytes of a sequence
-    assert payload == bytes([3, 2, 1 | 4 | 16, 0, 0, 6])
-
-
 # ---- peers that mean no good --------------------------------------------------------------------
 
 

@@ -98,7 +98,7 @@ def test_nothing_sent_straight_into_the_view_socket_reaches_the_session(mirrord,
     lines = [b"".join(SEQUENCES), bytes(range(256)) * 4, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
              random_messages(1)]
     lines += [wire.message(kind, b"id\r\n") for kind in range(256)]
-    for role in (wire.ROLE_VIEW, wire.ROLE_QUERY, wire.ROLE_HOST):
+    for role in (wire.ROLE_VIEW, wire.ROLE_QUERY, 2):
         for line in lines:
             for start in (b"", wire.hello(role, 50, 132, "eve")):
                 peer = wire.Peer.connect(path)
@@ -161,7 +161,7 @@ def test_the_keeper_writes_nothing_but_the_hosts_typing_to_the_pty(mirrord, sshd
         guest.wait_for("recorder ready")
         for data in SEQUENCES:
             guest.type(data)
-        for role in (wire.ROLE_VIEW, wire.ROLE_HOST):
+        for role in (wire.ROLE_VIEW, wire.ROLE_QUERY):
             peer = wire.Peer.connect(wait_view_socket(mirrord))
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 peer.send(wire.hello(role, 50, 132, "eve") + random_messages(2))

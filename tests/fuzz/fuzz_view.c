@@ -38,14 +38,6 @@ give_screen(void *user)
 }
 
 static void
-give_modes(void *user, struct view_modes *modes)
-{
-	(void)user;
-	model_input_modes(mirror.model, &modes->modes);
-	modes->partial = (uint32_t)model_partial(mirror.model);
-}
-
-static void
 give_dump(void *user, struct buf *out)
 {
 	(void)user;
@@ -66,7 +58,7 @@ start_mirror(void)
 	const struct viewers_session session = {
 	    .name = "fuzz", .host = "host", .owner = getuid(), .guests = getgid()};
 	const struct viewers_source source = {
-	    .screen = give_screen, .modes = give_modes, .dump = give_dump, .count = on_count};
+	    .screen = give_screen, .dump = give_dump, .count = on_count};
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	mirror.address.sun_family = AF_UNIX;
@@ -222,14 +214,11 @@ take_message(struct replica *replica, const struct msg *msg)
 {
 	struct reader reader = {.data = msg->data, .len = msg->len};
 	struct view_person person;
-	struct view_modes modes;
 	struct view_status status;
 	struct view_hello hello;
 
 	if (msg->type == VIEW_FRAME)
 		take_frame(replica, msg);
-	if (view_modes_get(msg, &modes) && modes.modes.mouse > MOUSE_MOVE)
-		abort();
 	view_status_get(msg, &status);
 	if (view_hello_get(msg, &hello) && !view_text_clean(hello.name, strlen(hello.name)))
 		abort();

@@ -41,17 +41,9 @@ only_message(const struct buf *out)
 static void
 what_is_put_is_got(void **state)
 {
-	struct view_modes modes = {.modes = {.mouse = MOUSE_DRAG,
-				       .mouse_coding = MOUSE_CODING_SGR,
-				       .keypad = true,
-				       .focus = true,
-				       .modify_other_keys = 2,
-				       .kitty_keyboard = 31},
-	    .partial = 12345};
 	struct view_welcome welcome = {
 	    .version = PROTO_VERSION, .session = "shared", .host = "bob", .start = 1700000000};
 	struct view_hello got_hello;
-	struct view_modes got_modes;
 	struct view_welcome got_welcome;
 	struct view_bye bye;
 	struct buf out = {0};
@@ -62,13 +54,6 @@ what_is_put_is_got(void **state)
 	msg = only_message(&out);
 	assert_true(view_hello_get(&msg, &got_hello));
 	assert_memory_equal(&got_hello, &hello, sizeof(hello));
-
-	out.len = 0;
-	memset(&got_modes, 0, sizeof(got_modes));
-	view_modes_put(&out, &modes);
-	msg = only_message(&out);
-	assert_true(view_modes_get(&msg, &got_modes));
-	assert_memory_equal(&got_modes, &modes, sizeof(modes));
 
 	out.len = 0;
 	view_welcome_put(&out, &welcome);
