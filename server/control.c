@@ -4,6 +4,7 @@
 
 #include "server/commands.h"
 #include "server/option.h"
+#include "server/viewproto.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -198,9 +199,9 @@ read_string(struct reader *reader, char *out, size_t size)
 	if (text)
 		memcpy(out, text, len);
 	out[text ? len : 0] = 0;
-	for (char *c = out; *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?'; // for a terminal
+	for (char *c = out; *c && !view_text_clean(out, strlen(out)); c++) {
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?'; // for a terminal, and for JSON
 	}
 }
 

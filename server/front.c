@@ -9,6 +9,7 @@
 #include "server/tty.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 
 #define TYPED_MAX (1u << 20) // typing and pastes that the keeper has not taken yet
 #define INPUT_MAX 4096       // bytes in one CONTROL_INPUT
-#define WRITE_MAX 4096       // bytes written to a terminal at once: it may be a blocking one
+#define WRITE_MAX 4096       // bytes written at once to a terminal that may block
 #define LEAVE_MS 1000        // for the terminal to take the last bytes
 
 // What ended it.
@@ -38,6 +39,7 @@ enum ending {
 struct loop {
 	struct front *front;
 	int signal_fd;
+	bool blocking;      // the terminal's open file is not ours alone: it cannot be nonblocking
 	const uint8_t *out; // in control.in: what the terminal has yet to take
 	size_t out_len;
 	struct buf typed; // owned: messages for the keeper
@@ -164,27 +166,35 @@ take_messages(struct loop *loop)
 	}
 }
 
+// As much as the terminal takes now; a piece if it might block.
 static void
 write_output(struct loop *loop)
 {
-	size_t len = loop->out_len < WRITE_MAX ? loop->out_len : WRITE_MAX;
-	ssize_t written = write(loop->front->tty, loop->out, len);
+	do {
+		size_t len =
+		    loop->blocking && loop->out_len > WRITE_MAX ? WRITE_MAX : loop->out_len;
+		ssize_t written = write(loop->front->tty, loop->out, len);
 
-	if (written > 0) {
+		if (written < 0 && errno != EAGAIN && errno != EINTR)
+			loop->ending = HUNG_UP;
+		if (written <= 0)
+			return;
 		loop->out += written;
 		loop->out_len -= (size_t)written;
-	} else if (written < 0 && errno != EAGAIN && errno != EINTR) {
-		loop->ending = HUNG_UP;
-	}
-	take_messages(loop);
+		take_messages(loop);
+	} while (loop->out_len && !loop->blocking && loop->ending == RUNNING);
 }
 
 static void
 read_keeper(struct loop *loop)
 {
-	if (!control_fill(&loop->front->control))
-		loop->ending = LOST;
-	take_messages(loop); // its last words
+	bool more = control_fill(&loop->front->control);
+
+	take_messages(loop);
+	if (loop->out_len && !loop->blocking)
+		write_output(loop);
+	if (!more && !loop->out_len && loop->ending == RUNNING)
+		loop->ending = LOST; // after its last words
 }
 
 // ---- from the terminal ---------------------------------------------------------------------------
@@ -241,15 +251,16 @@ flush_typed(struct loop *loop)
 
 // ---- signals -------------------------------------------------------------------------------------
 
+// The same size again makes the program paint again.
 static void
-on_winch(struct loop *loop)
+on_winch(struct loop *loop, bool again)
 {
 	struct front *front = loop->front;
 	uint16_t rows, cols;
 	struct buf size = {0};
 
 	tty_size(front->tty, &rows, &cols);
-	if (rows == front->rows && cols == front->cols)
+	if (rows == front->rows && cols == front->cols && !again)
 		return;
 	front->rows = rows;
 	front->cols = cols;
@@ -266,9 +277,10 @@ on_signals(struct loop *loop)
 
 	while (read(loop->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGWINCH) {
-			on_winch(loop);
+			on_winch(loop, false);
 		} else if (info.ssi_signo == SIGCONT) {
 			front_enter(loop->front, false); // whoever stopped us may have undone it
+			on_winch(loop, true);
 		} else if (loop->ending == RUNNING) {
 			loop->ending = info.ssi_signo == SIGHUP ? HUNG_UP : KILLED;
 			loop->status = (int)info.ssi_signo;
@@ -375,7 +387,8 @@ front_run(struct front *front, const char *name, char what[SESSION_WHY])
 {
 	struct loop loop = {.front = front, .signal_fd = watch_signals()};
 
-	on_winch(&loop); // it may have changed since it was measured
+	loop.blocking = !(fcntl(front->tty, F_GETFL) & O_NONBLOCK);
+	on_winch(&loop, false); // it may have changed since it was measured
 	take_messages(&loop);
 	while (loop.ending == RUNNING)
 		turn(&loop);

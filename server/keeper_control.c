@@ -54,6 +54,7 @@ front_drop(struct keeper *k, bool restored)
 			tty_rescue(k->tty, &k->tty_saved);
 		close(k->tty);
 	}
+	k->front->deadline_ms = k->now_ms + KEEPER_IDLE_MS; // should it linger
 	k->tty = -1;
 	k->front = NULL;
 	k->front_phase = FRONT_NONE;
@@ -150,7 +151,6 @@ front_replace(struct keeper *k)
 		return;
 	front_drop(k, true);
 	old->closing = old->taken = true;
-	old->deadline_ms = k->now_ms + KEEPER_IDLE_MS;
 	old->input_len = 0;
 }
 
@@ -207,6 +207,8 @@ on_resize(struct keeper *k, struct reader *reader)
 
 	if (reader->bad || !rows || !cols)
 		return false;
+	if (rows == k->rows && cols == k->cols)
+		pty_nudge(&k->pty); // its terminal shows something else: it was stopped
 	keeper_resize(k, (uint16_t)rows, (uint16_t)cols);
 	return true;
 }

@@ -330,7 +330,7 @@ wants_dump(const struct keeper *k)
 {
 	const struct mirror_link *m = &k->mirror;
 
-	if (m->dump_asked || k->ended)
+	if (m->dump_asked || k->drained)
 		return false;
 	if (k->front_phase == FRONT_WAITING && ring_at_end(&k->ring, m->sent))
 		return !ring_at_end(&k->ring, m->dumped) || !m->dump_len;
