@@ -18,7 +18,7 @@
 #define BRIDGE_MAX 2 // equal cells that are written again rather than skipped
 #define REPEAT_MIN 8 // shorter runs of a glyph match better as text
 #define ERASE_MIN 3  // trailing blanks
-#define COPY_MIN 6   // bytes saved, by the estimate in copy_gain()
+#define COPY_MIN 8   // bytes saved, by the estimate in copy_gain()
 #define COPY_NEAR_COLS 8
 #define COPY_NEAR_ROWS 16
 
@@ -324,7 +324,8 @@ try_copy(const struct encoder *e, int32_t rows, int32_t cols, uint32_t bonus, st
 	if (from_row < 0 || from_row >= e->target->rows || from < 0 || from >= (int32_t)end)
 		return;
 	source = canvas->source->row[from_row];
-	if (source->cells[from].width == 0)
+	if (source->cells[from].cp != target->cells[canvas->col].cp || // nearly always
+	    source->cells[from].width == 0)
 		return;
 	if (cols > 0)
 		end -= (size_t)cols;
@@ -421,26 +422,39 @@ erase(struct encoder *e, uint32_t bg)
 	canvas_erase(canvas);
 }
 
+// Whether to look for a copy: where writing begins, and at the beginnings of words and styles. To look
+// at each cell takes half of an encoder's time and finds hardly more.
+static bool
+may_copy(const struct encoder *e, const struct row *target, size_t row, size_t col, size_t last)
+{
+	const struct cell *cell = &target->cells[col];
+
+	if (last - col + 1 < COPY_MIN)
+		return false;
+	return e->canvas.row != row || e->canvas.col != col || col == 0 || cell[-1].cp == ' ' ||
+	       !rowmap_look_equal(&cell->style, &cell[-1].style);
+}
+
 // Makes the cell at (row, col), which differs, right, and perhaps more after it.
 static void
 edit_cell(struct encoder *e, size_t row, size_t col, size_t tail, size_t last)
 {
 	const struct row *target = e->target->row[row];
-	bool in_tail = col >= tail && target->cols - col >= ERASE_MIN;
+	bool try = may_copy(e, target, row, col, last);
 
-	if (!in_tail && wraps_into(e, row, col)) {
+	if (col >= tail && target->cols - col >= ERASE_MIN) {
+		go(e, (uint32_t)row, (uint32_t)col);
+		erase(e, target->cells[target->cols - 1].style.bg);
+		return;
+	}
+	if (wraps_into(e, row, col)) {
 		e->wrap_due = false;
 		put_glyph(e, target, col);
 		return;
 	}
-	if (!in_tail)
-		bridge(e, target, row, col);
+	bridge(e, target, row, col);
 	go(e, (uint32_t)row, (uint32_t)col);
-	if (in_tail) {
-		erase(e, target->cells[target->cols - 1].style.bg);
-		return;
-	}
-	if (last - col + 1 >= COPY_MIN && copy(e))
+	if (try && copy(e))
 		return;
 	set_style(e, &target->cells[col].style);
 	if (restyle(e, target))

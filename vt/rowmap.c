@@ -12,6 +12,8 @@
 #define CANDIDATES_MAX 16 // rows of equal hash that are looked at; blanks and borders repeat
 #define RUN_MAX 64        // rows compared to choose between candidates
 #define MOVE_COST 5       // bytes a move takes in a frame
+#define BRIDGE 2          // equal cells that are written rather than skipped
+#define SKIP_COST 3       // bytes; a skip also ends a match for deflate
 #define NONE UINT16_MAX
 
 struct index {
@@ -47,7 +49,7 @@ uint32_t
 rowmap_cost(const struct row *from, const struct row *to, size_t col)
 {
 	static const struct style none;
-	bool run = false; // in a run of changed cells
+	uint32_t gap = BRIDGE + 1; // equal cells since the last that differs
 	uint32_t cost = 0;
 
 	if (from == to)
@@ -56,11 +58,11 @@ rowmap_cost(const struct row *from, const struct row *to, size_t col)
 		const struct cell *cell = &to->cells[col];
 
 		if (from != NULL ? rowmap_cell_equal(from, to, col) : cell_is_blank(cell)) {
-			run = false;
+			gap++;
 			continue;
 		}
-		cost += (cell->cp < 0x80 ? 1u : 2u) + !run;
-		run = true;
+		cost += (cell->cp < 0x80 ? 1u : 2u) + (gap <= BRIDGE ? gap : SKIP_COST);
+		gap = 0;
 		if (col > 0 &&
 		    !rowmap_look_equal(
 			&cell->style, from != NULL ? &from->cells[col].style : &none) &&
