@@ -4,6 +4,7 @@
 #include "tests/lib/cast.h"
 #include "tests/lib/feed.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,8 @@
 #include <cmocka.h>
 
 #define SEED 0x6d6972726f7264u
-#define CUTS 4 // places in each recording where it is dumped and restored
+#define CUTS 4        // places in each recording where it is dumped and restored
+#define INPUT_CUTS 12 // in each conformance input
 #define PIECE_MAX 97
 
 enum cutting { WHOLE, PIECES, BYTES };
@@ -144,12 +146,50 @@ a_dump_at_any_place_leads_to_the_same_end(void **state)
 	each_recording(check_dumps);
 }
 
+// At several places in each conformance input: the restored model ends as the other does.
+static void
+a_dump_within_a_conformance_input_leads_to_the_same_end(void **state)
+{
+	struct prng prng = {SEED};
+	glob_t found;
+
+	(void)state;
+	if (glob(SOURCE_DIR "/../shared/corpus/conformance/*/*.in", 0, NULL, &found) != 0) {
+		print_message("skipped: the conformance inputs are not there\n");
+		skip();
+	}
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		size_t len;
+		uint8_t *data = feed_file(found.gl_pathv[i], &len);
+
+		assert_non_null(data);
+		for (size_t n = 0; n < INPUT_CUTS; n++) {
+			struct model *straight = model_new(25, 80, NULL);
+			struct model *dumped = model_new(25, 80, NULL), *copy;
+			size_t at = prng_below(&prng, (uint32_t)len + 1);
+
+			model_feed(straight, data, len);
+			model_feed(dumped, data, at);
+			copy = feed_copy(dumped);
+			assert_non_null(copy);
+			model_feed(copy, data + at, len - at);
+			expect_same(straight, copy, found.gl_pathv[i]);
+			model_free(straight);
+			model_free(dumped);
+			model_free(copy);
+		}
+		free(data);
+	}
+	globfree(&found);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_screen_does_not_depend_on_how_bytes_are_cut),
 	    cmocka_unit_test(a_dump_at_any_place_leads_to_the_same_end),
+	    cmocka_unit_test(a_dump_within_a_conformance_input_leads_to_the_same_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
