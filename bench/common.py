@@ -8,6 +8,7 @@ import json
 import math
 import os
 import shlex
+import signal
 import statistics
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def program(name):
 
 
 def arguments(summary):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     parser = argparse.ArgumentParser(description=summary)
     parser.add_argument("--quick", action="store_true", help="a subset, once")
     parser.add_argument("--repeat", type=int, help="how often each is measured, in turn")
@@ -63,6 +65,11 @@ def quantile(values, part):
 def middle(values):
     values = [value for value in values if value is not None and not math.isnan(value)]
     return statistics.median(values) if values else math.nan
+
+
+def least(values):
+    """The run that others disturbed least."""
+    return min(values, default=math.nan)
 
 
 def spread(values):

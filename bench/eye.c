@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
@@ -173,6 +174,7 @@ start(struct eye *eye, char **argv)
 	if (eye->child < 0)
 		err(EX_OSERR, "fork");
 	if (eye->child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); // whatever ends us, no stray is left
 		execvp(argv[0], argv);
 		err(127, "cannot run %s", argv[0]);
 	}
