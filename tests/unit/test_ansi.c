@@ -716,6 +716,38 @@ random_screens_stay_in_the_language_on_lesser_terminals(void **state)
 	paint_random(&caps, 30, 100, false);
 }
 
+// libvterm crashes on one column, so no witness here.
+static void
+one_column_stays_in_the_language(void **state)
+{
+	struct ansi_caps caps = ansi_caps_modern();
+	uint64_t seed = 40;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		struct screen *screen = screen_blank((uint16_t)(1 + i % 5), 1);
+		struct ansi *ansi = ansi_new(&caps);
+		struct grammar grammar;
+		struct buf out = {0};
+		uint8_t bytes[200];
+		struct reader in = {.data = bytes, .len = sizeof(bytes)};
+
+		scene_random(&seed, bytes, sizeof(bytes));
+		grammar_init(&grammar, false);
+		while (in.len > 0) {
+			struct screen *next = scene_next(screen, &in);
+
+			ansi_paint(ansi, next, &out);
+			screen_unref(screen);
+			screen = next;
+		}
+		assert_true(grammar_feed(&grammar, out.data, out.len) && grammar_end(&grammar));
+		buf_fini(&out);
+		ansi_free(ansi);
+		screen_unref(screen);
+	}
+}
+
 int
 main(void)
 {
@@ -743,6 +775,7 @@ main(void)
 	    cmocka_unit_test(a_cut_frame_does_not_hurt_leaving),
 	    cmocka_unit_test(random_screens_are_shown_exactly),
 	    cmocka_unit_test(random_screens_stay_in_the_language_on_lesser_terminals),
+	    cmocka_unit_test(one_column_stays_in_the_language),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
