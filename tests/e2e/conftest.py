@@ -14,6 +14,17 @@ import rig
 TEST_LIMIT_S = 3600 if os.environ.get("MIRRORD_SOAK") else 150
 
 
+def pytest_addoption(parser):
+    parser.addoption("--shard", default="1/1", help="I/N: every Nth test from the Ith on")
+
+
+def pytest_collection_modifyitems(config, items):
+    which, count = (int(word) for word in config.getoption("--shard", "1/1").split("/"))
+    kept = [item for at, item in enumerate(items) if at % count == which % count]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "core: ./check runs it on the release build too")
 
