@@ -296,8 +296,10 @@ watch_signals(void)
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
 		sigaddset(&set, caught[i]);
+		signal(caught[i], SIG_DFL); // what is ignored never arrives
+	}
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGTSTP, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -300,10 +301,10 @@ start_keeper(struct host *host, struct control *control, char why[SESSION_WHY])
 	close(pair[1]);
 	control_adopt(control, pair[0]);
 	status = control_wait(control, control_now_ms() + START_MS, &msg, why);
-	if (status != EX_OK) { // nobody serves them
-		unlink(host->session.view);
-		unlink(host->session.control);
-	}
+	if (status == EX_TEMPFAIL)
+		kill(pid, SIGTERM); // else it would go on with nobody knowing
+	else if (status == EX_UNAVAILABLE)
+		snprintf(why, SESSION_WHY, "the session's keeper has died while it started");
 	return status;
 }
 

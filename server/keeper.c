@@ -121,6 +121,14 @@ keeper_stop(struct keeper *k)
 	pty_signal(&k->pty, SIGCONT);
 }
 
+// The name is free for another session from here on.
+static void
+give_up_name(const struct keeper *k)
+{
+	unlink(k->options->view_path);
+	unlink(k->options->control_path);
+}
+
 static void
 reap(struct keeper *k)
 {
@@ -133,6 +141,7 @@ reap(struct keeper *k)
 		k->ended = true;
 		k->ended_ms = k->now_ms;
 		k->kill_ms = 0;
+		give_up_name(k);
 		k->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	}
 }
@@ -304,6 +313,7 @@ watch_signals(struct keeper *k)
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
+	signal(SIGCHLD, SIG_DFL); // ignored by who started us, children would vanish unseen
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
@@ -350,6 +360,8 @@ keeper_run(const struct keeper_options *options)
 	error = prepare(k);
 	if (!error)
 		error = pty_spawn(&k->pty, options->argv, options->name);
+	if (error)
+		give_up_name(k);
 	tell_first(k, error);
 	if (!error) {
 		k->drain_left = DRAIN_MAX;
@@ -358,7 +370,5 @@ keeper_run(const struct keeper_options *options)
 		loop(k);
 		mirror_end(k);
 	}
-	unlink(options->view_path);
-	unlink(options->control_path);
 	return error ? EX_OSERR : k->status;
 }

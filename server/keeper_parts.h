@@ -149,7 +149,7 @@ bool keeper_reading(const struct keeper *k); // whether the PTY is read
 bool mirror_init(struct keeper *k);
 void mirror_read(struct keeper *k);
 void mirror_flush(struct keeper *k);
-void mirror_end(struct keeper *k); // of one that has not gone by itself
+void mirror_end(struct keeper *k);  // of one that has not gone by itself
 void mirror_tick(struct keeper *k); // starts, gives up and replaces
 bool mirror_wants_write(const struct keeper *k);
 uint64_t mirror_due(const struct keeper *k);

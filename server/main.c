@@ -12,10 +12,12 @@
 //   view*.c      watching: a replica of the screen, painted on a guest's terminal
 #include "server/commands.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #ifdef MIRRORD_SANITIZED
 // The leak checker stops the process from a tracer that a sandbox forbids, and then waits for ever.
@@ -67,7 +69,8 @@ static const struct command commands[] = {
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static int print_usage(void)
+static int
+print_usage(void)
 {
 	printf("usage: mirrord [OPTION...] [--] [COMMAND [ARG...]]\n"
 	       "Runs COMMAND, or your shell, in a session that others can watch and never "
@@ -81,7 +84,8 @@ static int print_usage(void)
 	return EX_OK;
 }
 
-static int print_help(const struct command *command)
+static int
+print_help(const struct command *command)
 {
 	printf("usage: mirrord %s%s%s\n", command->name, *command->args ? " " : "", command->args);
 	if (command->summary)
@@ -90,7 +94,8 @@ static int print_help(const struct command *command)
 	return EX_OK;
 }
 
-static const struct command *find_command(const char *name)
+static const struct command *
+find_command(const char *name)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(commands[i].name, name) == 0)
@@ -100,7 +105,8 @@ static const struct command *find_command(const char *name)
 }
 
 // Whether `--help` stands among the arguments of a command, before a `--`.
-static bool wants_help(int argc, char **argv)
+static bool
+wants_help(int argc, char **argv)
 {
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
@@ -109,11 +115,26 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
-int main(int argc, char **argv)
+// Files of ours must not get the numbers of standard input, output and error.
+static void
+open_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+int
+main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
 	const struct command *command = find_command(word);
 
+	open_standard_fds();
 	if (command)
 		return wants_help(argc - 1, argv + 1) ? print_help(command)
 						      : command->run(argc - 1, argv + 1);

@@ -26,7 +26,8 @@ struct dirs {
 	size_t count;
 };
 
-bool session_name_ok(const char *name, char why[SESSION_WHY])
+bool
+session_name_ok(const char *name, char why[SESSION_WHY])
 {
 	const char *rule = NULL;
 
@@ -47,13 +48,15 @@ bool session_name_ok(const char *name, char why[SESSION_WHY])
 	return !rule;
 }
 
-static bool refuse(char why[SESSION_WHY], const char *dir, const char *reason)
+static bool
+refuse(char why[SESSION_WHY], const char *dir, const char *reason)
 {
 	snprintf(why, SESSION_WHY, "will not use the directory %.256s: %s", dir, reason);
 	return false;
 }
 
-bool session_dir_ok(const char *dir, uid_t owner, char why[SESSION_WHY])
+bool
+session_dir_ok(const char *dir, uid_t owner, char why[SESSION_WHY])
 {
 	struct stat st;
 	char reason[80];
@@ -77,14 +80,16 @@ bool session_dir_ok(const char *dir, uid_t owner, char why[SESSION_WHY])
 	return true;
 }
 
-static bool join(char out[SESSION_PATH], const char *dir, const char *name, const char *suffix)
+static bool
+join(char out[SESSION_PATH], const char *dir, const char *name, const char *suffix)
 {
 	int len = snprintf(out, SESSION_PATH, "%s/%s%s", dir, name, suffix);
 
 	return len >= 0 && len < SESSION_PATH;
 }
 
-bool session_paths(
+bool
+session_paths(
     struct session *session, const char *dir, const char *name, uid_t owner, char why[SESSION_WHY])
 {
 	*session = (struct session){.owner = owner};
@@ -100,14 +105,16 @@ bool session_paths(
 	return false;
 }
 
-static const char *login_name(void)
+static const char *
+login_name(void)
 {
 	struct passwd *pw = getpwuid(getuid());
 
 	return pw ? pw->pw_name : NULL;
 }
 
-static const char *home(void)
+static const char *
+home(void)
 {
 	const char *dir = getenv("HOME");
 	struct passwd *pw;
@@ -118,14 +125,16 @@ static const char *home(void)
 	return pw ? pw->pw_dir : NULL;
 }
 
-static bool is_dir(const char *path)
+static bool
+is_dir(const char *path)
 {
 	struct stat st;
 
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool shared_dir(char dir[PATH_MAX])
+static bool
+shared_dir(char dir[PATH_MAX])
 {
 	const char *login = login_name();
 	struct stat st;
@@ -139,7 +148,8 @@ static bool shared_dir(char dir[PATH_MAX])
 // Each candidate for a directory of ours, in order. `parent` is what must exist for it to be one.
 enum { OWN_ENV, OWN_SHARED, OWN_XDG, OWN_RUN, OWN_HOME, OWN_COUNT };
 
-static bool own_dir(int which, char dir[PATH_MAX])
+static bool
+own_dir(int which, char dir[PATH_MAX])
 {
 	const char *base;
 	char run[64];
@@ -174,7 +184,8 @@ static bool own_dir(int which, char dir[PATH_MAX])
 }
 
 // Makes a directory and its parents, as far as they are missing.
-static int make_dirs(const char *path)
+static int
+make_dirs(const char *path)
 {
 	char part[PATH_MAX];
 
@@ -188,7 +199,8 @@ static int make_dirs(const char *path)
 	return mkdir(part, 0700) < 0 && errno != EEXIST ? -1 : 0;
 }
 
-bool session_dir_make(char dir[PATH_MAX], char why[SESSION_WHY])
+bool
+session_dir_make(char dir[PATH_MAX], char why[SESSION_WHY])
 {
 	for (int which = 0; which < OWN_COUNT; which++) {
 		if (!own_dir(which, dir))
@@ -204,7 +216,8 @@ bool session_dir_make(char dir[PATH_MAX], char why[SESSION_WHY])
 	return false;
 }
 
-static bool same_dir(const char *a, const char *b)
+static bool
+same_dir(const char *a, const char *b)
 {
 	struct stat sa, sb;
 
@@ -213,7 +226,8 @@ static bool same_dir(const char *a, const char *b)
 }
 
 // Adds a directory if it exists, is safe and has not been added yet.
-static void dirs_add(struct dirs *dirs, const char *path, uid_t owner, char why[SESSION_WHY])
+static void
+dirs_add(struct dirs *dirs, const char *path, uid_t owner, char why[SESSION_WHY])
 {
 	struct stat st;
 
@@ -230,7 +244,8 @@ static void dirs_add(struct dirs *dirs, const char *path, uid_t owner, char why[
 }
 
 // /run/mirrord/*: each belongs to the user it is named after, or it is passed over.
-static void dirs_add_shared(struct dirs *dirs, char why[SESSION_WHY])
+static void
+dirs_add_shared(struct dirs *dirs, char why[SESSION_WHY])
 {
 	struct dirent **entries;
 	int count = scandir(SHARED_ROOT, &entries, NULL, alphasort);
@@ -250,7 +265,8 @@ static void dirs_add_shared(struct dirs *dirs, char why[SESSION_WHY])
 		free(entries);
 }
 
-static struct dirs dirs_find(enum session_scope scope, char why[SESSION_WHY])
+static struct dirs
+dirs_find(enum session_scope scope, char why[SESSION_WHY])
 {
 	struct dirs dirs = {.dir = calloc(DIRS_MAX, sizeof(*dirs.dir))};
 	char path[PATH_MAX];
@@ -267,14 +283,16 @@ static struct dirs dirs_find(enum session_scope scope, char why[SESSION_WHY])
 	return dirs;
 }
 
-static int is_socket_entry(const struct dirent *entry)
+static int
+is_socket_entry(const struct dirent *entry)
 {
 	const char *dot = strrchr(entry->d_name, '.');
 
 	return entry->d_name[0] != '.' && dot && strcmp(dot, ".view") == 0;
 }
 
-static void list_dir(const struct dir *dir, struct session *list, size_t *count)
+static void
+list_dir(const struct dir *dir, struct session *list, size_t *count)
 {
 	struct dirent **entries;
 	int found = scandir(dir->path, &entries, is_socket_entry, alphasort);
@@ -292,7 +310,8 @@ static void list_dir(const struct dir *dir, struct session *list, size_t *count)
 		free(entries);
 }
 
-struct session *session_list(enum session_scope scope, size_t *count, char why[SESSION_WHY])
+struct session *
+session_list(enum session_scope scope, size_t *count, char why[SESSION_WHY])
 {
 	struct dirs dirs = dirs_find(scope, why);
 	struct session *list = calloc(SESSION_LIST_MAX, sizeof(*list));
@@ -305,7 +324,8 @@ struct session *session_list(enum session_scope scope, size_t *count, char why[S
 }
 
 // USER/NAME or NAME.
-static bool is_called(const struct session *session, const char *name)
+static bool
+is_called(const struct session *session, const char *name)
 {
 	const char *slash = strchr(name, '/');
 	struct passwd *pw;
@@ -319,7 +339,8 @@ static bool is_called(const struct session *session, const char *name)
 }
 
 // Whether anybody listens there; a session that ended badly leaves its socket's name behind.
-static bool is_live(const struct session *session)
+static bool
+is_live(const struct session *session)
 {
 	int fd = session_connect(session->view);
 	bool live = fd >= 0 || (errno != ECONNREFUSED && errno != ENOENT);
@@ -329,7 +350,8 @@ static bool is_live(const struct session *session)
 	return live;
 }
 
-static int explain_none(const char *name, const char *unsafe, char why[SESSION_WHY])
+static int
+explain_none(const char *name, const char *unsafe, char why[SESSION_WHY])
 {
 	char text[SESSION_WHY];
 
@@ -343,7 +365,8 @@ static int explain_none(const char *name, const char *unsafe, char why[SESSION_W
 	return *unsafe ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
-int session_find(
+int
+session_find(
     const char *name, enum session_scope scope, struct session *session, char why[SESSION_WHY])
 {
 	char unsafe[SESSION_WHY];
@@ -374,7 +397,8 @@ int session_find(
 	return EX_USAGE;
 }
 
-int session_connect(const char *path)
+int
+session_connect(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd, error;
@@ -395,7 +419,8 @@ int session_connect(const char *path)
 	return -1;
 }
 
-uid_t session_peer(int fd, pid_t *pid)
+uid_t
+session_peer(int fd, pid_t *pid)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);

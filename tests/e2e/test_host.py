@@ -568,6 +568,33 @@ def test_a_taken_name_says_by_whom_and_since_when(mirrord):
 
 
 @pytest.mark.core
+def test_of_two_that_start_at_once_one_gets_the_name(mirrord):
+    starting = [subprocess.Popen(mirrord.argv("-n", "race", "--detach", "--", "cat"), env=mirrord.env,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE) for _ in range(6)]
+    said = [process.communicate(timeout=60)[1] for process in starting]
+    assert sorted(process.returncode for process in starting) == [0] + 5 * [73], said
+    assert len(mirrord.sessions()) == 1
+
+
+@pytest.mark.core
+def test_the_name_is_free_at_the_childs_end(mirrord, terminals):
+    for _ in range(5):
+        terminal = start(mirrord, terminals, "-n", "again", "--", "true")
+        assert terminal.wait_exit() == 0
+
+
+@pytest.mark.core
+def test_closed_standard_files_and_ignored_signals_do_no_harm(mirrord):
+    script = (f"trap '' CHLD WINCH HUP; exec {mirrord.binary} -n odd --detach -- "
+              f"sh -c 'cat; exit 3' <&- >&- 2>&-")
+    assert subprocess.run(["bash", "-c", script], env=mirrord.env, timeout=60).returncode == 0
+    entry = mirrord.info("odd")
+    mirrord.run("stop", "odd")
+    wait_until(lambda: not is_alive(entry["keeper"]))
+
+
+@pytest.mark.core
 def test_sockets_left_behind_are_taken_away(mirrord):
     entry = mirrord.detached("left", "cat")
     mirror = wait_until(lambda: mirrord.mirror_pid(entry))
