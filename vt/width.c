@@ -10,7 +10,8 @@ width_of(uint32_t cp)
 
 	if (cp >= 0x20 && cp < 0x300)
 		return 1;
-	if (cp >= 0x1160 && cp <= 0x11ff) // Hangul medial vowels and final consonants conjoin
+	// Hangul medial vowels and final consonants conjoin
+	if ((cp >= 0x1160 && cp <= 0x11ff) || (cp >= 0xd7b0 && cp <= 0xd7ff))
 		return 0;
 	width = utf8proc_charwidth((utf8proc_int32_t)cp);
 	return width < 0 ? 1 : width > 2 ? 2 : (uint8_t)width;

@@ -468,8 +468,7 @@ a_dump_holds_all_hidden_state(void **state)
 	    "\x1b[1;4:3;38;5;9m",
 	    "\x1b[?6h\x1b[2;3r",
 	    "\x1b[?69h\x1b[3;5s",
-	    "\x1b"
-	    "7\x1b[5;5H\x1b[31m",
+	    "\0337\x1b[5;5H\x1b[31m",
 	    "\x1b(0\x0e\x1b)A",
 	    "\x1b[4h\x1b[20h",
 	    "\x1b[?7l",
