@@ -25,7 +25,7 @@ def samples_of(build, cast):
 @pytest.mark.core
 @pytest.mark.skipif(not CASTS, reason="no recordings in ../shared/corpus")
 @pytest.mark.skipif(rig.is_sanitized(rig.build_dir()), reason="the release shows the same")
-@pytest.mark.parametrize("cast", CASTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("cast", CASTS, ids=[path.stem for path in CASTS])
 def test_a_recording_is_shown_by_tmux(build, folder, terminals, cast):
     samples = samples_of(build, cast)
     rows, cols = samples[0]["rows"], samples[0]["cols"]
