@@ -416,6 +416,9 @@ class Mirrord:
         self.env = {key: os.environ[key] for key in kept if key in os.environ}
         self.env.update(XDG_RUNTIME_DIR=str(self.rundir), LANG="C.UTF-8", TERM="xterm-256color",
                         SHELL="/bin/bash", HOME=str(self.folder), HISTFILE="/dev/null")
+        # What a sanitizer says of a keeper or a mirror; close() looks at it.
+        self.reports = self.folder / "reports"
+        self.env["MIRRORD_MIRROR_STDERR"] = str(self.reports)
         self.env.update(env or {})
         # What sshd gives a forced command, so that it finds this build and these sessions.
         self.ssh_env = {key: self.env[key] for key in
@@ -491,3 +494,5 @@ class Mirrord:
                 for child in children_of(pid):
                     kill_quietly(child)
                 kill_quietly(pid)
+        said = self.reports.read_text(errors="replace") if self.reports.exists() else ""
+        assert "Sanitizer" not in said and "runtime error" not in said, said
