@@ -10,6 +10,7 @@ int cmd_list(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 
 int cmd_view(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 int cmd_who(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_render(int argc, char **argv);

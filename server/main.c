@@ -9,7 +9,10 @@
 //   control.c    the client's side of a session's control socket: list, stop, attach
 //   msg.c        messages on a byte stream; proto.h their names and limits
 //   mirror*.c    the process that holds the model and serves the view socket
-//   view*.c      watching: a replica of the screen, painted on a guest's terminal
+//   view*.c      watching: a replica of the screen, painted on a guest's terminal; upstream.c the
+//                connection to the mirror
+//   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states
+//   watch*.c     the other end of such a link, on a guest's terminal; dialer.c runs ssh for it
 #include "server/commands.h"
 
 #include <fcntl.h>
@@ -55,7 +58,12 @@ static const struct command commands[] = {
     {"view", cmd_view, "[--wait] [--as GUEST] [NAME]", "watch a session in this terminal",
 	"      --wait      wait for a session instead of leaving\n"
 	"      --as GUEST  who watches, for `mirrord who`; for forced commands\n"
+	"      --frames    be the far end of `mirrord watch`\n"
 	"  q or ^C leaves; the arrow keys move a terminal smaller than the host's\n"},
+    {"watch", cmd_watch, "[--ssh=CMD] [USER@]RELAY [NAME]",
+	"watch a session through ssh, as frames",
+	"      --ssh=CMD  how to run ssh, with its options (default: ssh)\n"
+	"  Comes back by itself when the link is lost. Keys as for `mirrord view`.\n"},
     {"who", cmd_who, "[--json] [NAME]", "who watches a session", "      --json  for programs\n"},
     {"dump", cmd_dump, "[--format=text|json|ansi|html] [NAME]", "print a session's screen",
 	"      --format=FORMAT  text (default), json, ansi or html\n"},

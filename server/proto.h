@@ -70,6 +70,22 @@ enum control_msg {
 	CONTROL_TAKEN = 0x47,   // another front took over
 };
 
+// ---- link: `mirrord watch` <-> `mirrord view --frames`, through ssh ------------------------------
+#define LINK_VERSION 1
+enum link_msg {
+	// from the watcher. There is no message that carries input.
+	LINK_HELLO = 0x01, // magic[7], version, rows, cols, session name, what it has (resume)
+	LINK_ACK = 0x02,   // frames applied since WELCOME, us from the newest until this
+	LINK_SIZE = 0x03,  // rows, cols of its terminal
+	// to the watcher
+	LINK_WELCOME = 0x41, // magic[7], version; at once
+	LINK_BASE = 0x42,    // before the first frame: which rows of what it has are the base
+	LINK_FRAME = 0x43,   // a frame, through the connection's deflate stream
+	LINK_NOTICE = 0x44,  // one line to show over the screen; empty: none any more
+	LINK_BYE = 0x45,     // exit status, one sentence
+};
+#define LINK_COMMAND "mirrord view --frames" // what ssh is asked to run
+
 // ---- limits ------------------------------------------------------------------------------------
 #define LIMIT_NAME 64             // bytes of a session's or person's name
 #define LIMIT_TEXT 256            // bytes of any other string from a peer
@@ -81,3 +97,8 @@ enum control_msg {
 #define LIMIT_MIRROR_STALL_MS 2000 // no progress with bytes outstanding: the mirror is replaced
 #define LIMIT_MIRROR_AGAIN_MS 5000 // a second death within this, on the same bytes: skip them
 #define LIMIT_FRONT_BYTES (256u << 10) // output queued for a slow host's terminal; then the PTY waits
+#define LIMIT_LINK_HELLO_BYTES 8448 // 1000 rows' hashes and a name
+#define LIMIT_LINK_HELLO_MS 20000   // from the start of the far end to a whole HELLO: ssh is slow
+#define LIMIT_LINK_UP_BYTES 64      // any later message of a watcher
+#define LIMIT_LINK_OUTSTANDING (64u << 10) // not acknowledged: then no frame but to an empty link
+#define LIMIT_LINK_ACK_MS 100       // no more than one ACK in so long

@@ -65,8 +65,8 @@ enter_landlock(bool *entered)
 static const struct {
 	const char *name;
 	uint8_t roles;
-} refused[] = {{"execve", FOR_BOTH}, {"execveat", FOR_BOTH}, {"bind", FOR_BOTH},
-    {"listen", FOR_BOTH}, {"socket", FOR_MIRROR}, {"connect", FOR_MIRROR}};
+} refused[] = {{"execve", FOR_ALL}, {"execveat", FOR_ALL}, {"bind", FOR_ALL}, {"listen", FOR_ALL},
+    {"socket", FOR_MIRROR | FOR_WATCH}, {"connect", FOR_MIRROR | FOR_WATCH}};
 
 static int
 add_rules(scmp_filter_ctx filter, enum sandbox_role role)

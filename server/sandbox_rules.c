@@ -21,45 +21,47 @@
 
 const struct sandbox_rule sandbox_rules[] = {
     // waiting
-    ANY("epoll_ctl", FOR_BOTH),
-    ANY("epoll_pwait", FOR_BOTH),
-    ANY("epoll_wait", FOR_BOTH),
-    ANY("poll", FOR_VIEW),          // the last bytes to a terminal that is slow
-    ANY("ppoll", FOR_VIEW),         // the same, where the architecture has no poll
-    ANY("clock_gettime", FOR_BOTH), // where the vDSO cannot answer
+    ANY("epoll_ctl", FOR_ALL),
+    ANY("epoll_pwait", FOR_ALL),
+    ANY("epoll_wait", FOR_ALL),
+    ANY("poll", FOR_GUEST),        // the last bytes to a terminal that is slow
+    ANY("ppoll", FOR_GUEST),       // the same, where the architecture has no poll
+    ANY("clock_gettime", FOR_ALL), // where the vDSO cannot answer
     // moving bytes
-    ANY("recvfrom", FOR_BOTH),
-    ANY("sendto", FOR_BOTH),
-    ANY("close", FOR_BOTH),
-    ANY("read", FOR_VIEW), // the terminal, the pipe of libuv's signals
-    ANY("write", FOR_VIEW),
+    ANY("recvfrom", FOR_ALL),
+    ANY("sendto", FOR_ALL),
+    ANY("close", FOR_ALL),
+    ANY("read", FOR_GUEST), // the terminal, the pipe of libuv's signals
+    ANY("write", FOR_GUEST),
     WHEN("write", FOR_MIRROR, 0, WHOLE, STDERR_FILENO, "fd is 2"),
     // the listener
     ANY("accept4", FOR_MIRROR),
     WHEN("getsockopt", FOR_MIRROR, 2, WHOLE, SO_PEERCRED, "option is SO_PEERCRED"),
-    WHEN("ioctl", FOR_BOTH, 1, WHOLE, FIONBIO, "request is FIONBIO"),
+    WHEN("ioctl", FOR_ALL, 1, WHOLE, FIONBIO, "request is FIONBIO"),
     // connecting again
     WHEN("socket", FOR_VIEW, 0, WHOLE, AF_UNIX, "domain is AF_UNIX"),
     ANY("connect", FOR_VIEW),
+    // ssh's ends, from the process that runs it
+    ANY("recvmsg", FOR_WATCH),
     // the guest's terminal; TIOCSTI, which types, is not among these
-    WHEN("ioctl", FOR_VIEW, 1, WHOLE, TCGETS, "request is TCGETS"),
-    WHEN("ioctl", FOR_VIEW, 1, WHOLE, TCSETS, "request is TCSETS"),
-    WHEN("ioctl", FOR_VIEW, 1, WHOLE, TCFLSH, "request is TCFLSH"),
-    WHEN("ioctl", FOR_VIEW, 1, WHOLE, TIOCGWINSZ, "request is TIOCGWINSZ"),
-    WHEN("ioctl", FOR_VIEW, 1, WHOLE, TIOCOUTQ, "request is TIOCOUTQ"),
+    WHEN("ioctl", FOR_GUEST, 1, WHOLE, TCGETS, "request is TCGETS"),
+    WHEN("ioctl", FOR_GUEST, 1, WHOLE, TCSETS, "request is TCSETS"),
+    WHEN("ioctl", FOR_GUEST, 1, WHOLE, TCFLSH, "request is TCFLSH"),
+    WHEN("ioctl", FOR_GUEST, 1, WHOLE, TIOCGWINSZ, "request is TIOCGWINSZ"),
+    WHEN("ioctl", FOR_GUEST, 1, WHOLE, TIOCOUTQ, "request is TIOCOUTQ"),
     // memory, never executable
-    ANY("brk", FOR_BOTH),
-    ANY("munmap", FOR_BOTH),
-    ANY("mremap", FOR_BOTH),
-    WHEN("mmap", FOR_BOTH, 2, PROT_EXEC, 0, "no PROT_EXEC"),
+    ANY("brk", FOR_ALL),
+    ANY("munmap", FOR_ALL),
+    ANY("mremap", FOR_ALL),
+    WHEN("mmap", FOR_ALL, 2, PROT_EXEC, 0, "no PROT_EXEC"),
     // signals, and abort()
-    ANY("rt_sigprocmask", FOR_BOTH),
-    ANY("rt_sigreturn", FOR_VIEW),
-    ANY("rt_sigaction", FOR_VIEW),
-    ANY("getpid", FOR_BOTH),
-    ANY("gettid", FOR_BOTH),
-    {"tgkill", FOR_BOTH, 0, true, WHOLE, 0, "to itself"},
+    ANY("rt_sigprocmask", FOR_ALL),
+    ANY("rt_sigreturn", FOR_GUEST),
+    ANY("rt_sigaction", FOR_GUEST),
+    ANY("getpid", FOR_ALL),
+    ANY("gettid", FOR_ALL),
+    {"tgkill", FOR_ALL, 0, true, WHOLE, 0, "to itself"},
     // leaving
-    ANY("exit_group", FOR_BOTH),
+    ANY("exit_group", FOR_ALL),
 };
 const size_t sandbox_rules_len = sizeof(sandbox_rules) / sizeof(sandbox_rules[0]);

@@ -21,7 +21,7 @@
 #define STUCK_S 5          // a call that is let through and waits has been let through
 
 static const char *const role_names[SANDBOX_ROLE_COUNT] = {
-    [SANDBOX_MIRROR] = "mirror", [SANDBOX_VIEW] = "view"};
+    [SANDBOX_MIRROR] = "mirror", [SANDBOX_VIEW] = "view", [SANDBOX_WATCH] = "watch"};
 
 enum verdict { VERDICT_KILLED, VERDICT_ALLOWED, VERDICT_BROKEN };
 

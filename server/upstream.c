@@ -165,12 +165,10 @@ on_socket(uv_poll_t *poll, int status, int events)
 	struct upstream *up = poll->data;
 
 	(void)events;
-	if (status < 0) {
+	viewclient_read(up->client);
+	take_messages(up);
+	if (status < 0 && up->socket == poll && !up->ended) // not before its last words are read
 		lost(up);
-	} else {
-		viewclient_read(up->client);
-		take_messages(up);
-	}
 	up->sink.turn(up->sink.user);
 }
 

@@ -2,6 +2,7 @@
 // `mirrord view`: options, which session, and everything that has to be opened before the sandbox.
 #include "server/caps.h"
 #include "server/commands.h"
+#include "server/frames.h"
 #include "server/option.h"
 #include "server/sandbox.h"
 #include "server/session.h"
@@ -23,6 +24,7 @@ struct options {
 	const char *name; // of the session, or NULL
 	const char *as;   // who watches, or ""
 	bool wait;
+	bool frames; // for `mirrord watch`
 };
 
 static int
@@ -36,7 +38,8 @@ static int
 parse(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {{"as", required_argument, NULL, 'a'},
-	    {"wait", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
+	    {"frames", no_argument, NULL, 'f'}, {"wait", no_argument, NULL, 'w'},
+	    {NULL, 0, NULL, 0}};
 	int option;
 
 	*options = (struct options){.as = ""};
@@ -45,6 +48,7 @@ parse(int argc, char **argv, struct options *options)
 	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		switch (option) {
 		case 'a': options->as = optarg; break;
+		case 'f': options->frames = true; break;
 		case 'w': options->wait = true; break;
 		default: return option_bad("view", option, argv);
 		}
@@ -169,6 +173,35 @@ watch(struct watcher *watcher, char text[LIMIT_TEXT + 1])
 	return status;
 }
 
+// The far end of `mirrord watch`. Whoever forces the command may name the session; else the watcher
+// does.
+static int
+serve_frames(struct options *options)
+{
+	struct frames frames;
+	struct link_hello link;
+	struct session session;
+	struct view_hello hello;
+	char why[SESSION_WHY];
+	int status;
+
+	if (!frames_greet(&frames, &link, &status))
+		return status;
+	if (options->name && *link.session && strcmp(options->name, link.session) != 0)
+		return frames_bye(&frames, EX_NOPERM,
+		    "you may watch another session there than the one you named");
+	status = session_find(options->name   ? options->name
+			      : *link.session ? link.session
+					      : NULL,
+	    SESSION_ALL, &session, why);
+	if (status != EX_OK)
+		return frames_bye(&frames, status, why);
+	viewclient_hello(&hello, VIEW_ROLE_VIEW, link.rows, link.cols);
+	strcpy(hello.name, options->as);
+	strcpy(hello.via, "watch");
+	return frames_run(&frames, session.view, &hello);
+}
+
 int
 cmd_view(int argc, char **argv)
 {
@@ -184,6 +217,10 @@ cmd_view(int argc, char **argv)
 
 	if (status != EX_OK)
 		return status;
+	if (isatty(STDOUT_FILENO) && options.frames)
+		return fail(EX_USAGE, "frames are not for a terminal: mirrord watch asks for them");
+	if (options.frames || (!isatty(STDOUT_FILENO) && frames_wanted()))
+		return serve_frames(&options);
 	if (!isatty(STDOUT_FILENO))
 		return fail(EX_USAGE, "standard output is not a terminal: use ssh -t to watch, or "
 				      "mirrord dump for the screen as it is now");

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: ISC
+// Runs ssh for a process that is locked down and may not: a child forked before, which starts the
+// same command whenever it is asked to, hands over its ends, and says how it ended.
+#pragma once
+
+#include <stdbool.h>
+
+struct dialer {
+	int fd; // owned: to the child, nonblocking, a message a packet
+};
+
+enum dialer_event {
+	DIALER_NONE,
+	DIALER_OPEN,   // the command runs: `stream` is its stdin and stdout, `errors` its stderr
+	DIALER_FAILED, // it could not be started; `status` is an errno
+	DIALER_EXIT,   // it ended; `status` as for a shell: 128 + n for a signal
+	DIALER_GONE,   // the child died
+};
+
+struct dialer_news {
+	int status;
+	int stream, errors; // owned by whoever takes them
+};
+
+// `first` is run the first time, with the terminal to ask questions on, and `again` the other times,
+// in a session of its own so that it cannot. Both are argument lists, borrowed for good.
+bool dialer_start(struct dialer *dialer, char *const *first, char *const *again);
+// Starts the command; not before the last one has ended.
+void dialer_dial(struct dialer *dialer);
+// Ends the command that runs, if one does.
+void dialer_kill(struct dialer *dialer);
+enum dialer_event dialer_next(struct dialer *dialer, struct dialer_news *news);
+// The child ends with it, and the command with the child.
+void dialer_stop(struct dialer *dialer);

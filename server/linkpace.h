@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: ISC
+// When the next frame may go over a link whose other end acknowledges: as many on their way as a
+// round trip holds, and no queue. Pure: the clock is given.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// In microseconds and bytes. Reasons: design.md, "Pacing".
+#define LINKPACE_MIN_US 16000     // no sooner after the last frame than half a round trip,
+#define LINKPACE_MAX_US 250000    // within these
+#define LINKPACE_BASE_US 30000000 // the shortest round trip is that of so long, up to twice
+#define LINKPACE_SLACK_US 50000   // an ACK that is later than expected by this stops frames
+#define LINKPACE_SIGNAL_US 10000  // queueing below this is noise and says nothing of the rate
+#define LINKPACE_OVERHEAD 90      // bytes that ssh, TCP and IP add to a message
+#define LINKPACE_RATE_MIN 500     // bytes/s
+#define LINKPACE_RATE_MAX 1000000000
+#define LINKPACE_RING 64 // frames on their way at most
+#define LINKPACE_NEVER UINT64_MAX
+
+struct linkpace_frame {
+	uint64_t sent_at;
+	uint64_t queue_us; // what the link needed for it and all before it, as far as we knew
+	size_t len;
+};
+
+// The link is modelled as a pipe of `rate` that is busy with all we sent until `busy_until`, and a
+// delay of `base_us`, there and back. An ACK corrects the model.
+struct linkpace {
+	struct linkpace_frame ring[LINKPACE_RING]; // of frame n at n % LINKPACE_RING; 0 is WELCOME
+	uint64_t sent, acked;                      // frames
+	size_t outstanding;                        // bytes
+	bool wanted, greeted;                      // greeted: WELCOME has been acknowledged
+	uint64_t base_us, base_before_us,
+	    base_at;      // the shortest round trip, of this span and the last
+	uint64_t srtt_us; // 0: not known yet
+	uint64_t lag_us;  // of the last frame acknowledged, one way
+	uint64_t rate;    // bytes/s; 0: not known yet
+	uint64_t busy_until, sent_at;
+};
+
+// WELCOME is sent now.
+void linkpace_init(struct linkpace *pace, uint64_t now_us);
+// There is something new to show.
+void linkpace_want(struct linkpace *pace);
+// The frame that was due has been made (0 bytes: it changed nothing, and none is sent).
+void linkpace_sent(struct linkpace *pace, uint64_t now_us, size_t len);
+// False if these frames cannot have been applied.
+bool linkpace_acked(struct linkpace *pace, uint64_t now_us, uint64_t frames, uint64_t held_us);
+// When the next frame is due: now or before, later, or not before something happens
+// (LINKPACE_NEVER).
+uint64_t linkpace_due(const struct linkpace *pace, uint64_t now_us);

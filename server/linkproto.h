@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: ISC
+// The messages of a link, between `mirrord watch` and its far end: written by one side, read from
+// untrusted bytes by the other. docs/protocol.md, "Link".
+#pragma once
+
+#include "server/viewproto.h"
+#include "vt/screen.h"
+
+struct link_hello {
+	uint64_t version; // set even if the rest cannot be read: that of another version
+	uint16_t rows, cols;
+	char session[LIMIT_NAME + 1];  // empty: the only one
+	uint16_t have_rows, have_cols; // the screen that the watcher still shows; 0: none
+	const uint8_t *hashes;         // `have_rows` of 8 bytes; borrowed from the message
+};
+
+struct link_ack {
+	uint64_t frames;  // applied since WELCOME
+	uint64_t held_us; // since the newest of them came (or WELCOME, if there is none)
+};
+
+// Each appends one whole message to `out`. `have` (or NULL) is what the watcher shows.
+void link_hello_put(
+    struct buf *out, uint16_t rows, uint16_t cols, const char *session, const struct screen *have);
+void link_ack_put(struct buf *out, const struct link_ack *ack);
+void link_size_put(struct buf *out, uint16_t rows, uint16_t cols);
+void link_welcome_put(struct buf *out);
+void link_notice_put(struct buf *out, const char *text);
+void link_bye_put(struct buf *out, int status, const char *text);
+
+// Each reads a payload; false if it is malformed. The first two are true for another version too, of
+// which nothing but the version is read.
+bool link_hello_get(const struct msg *msg, struct link_hello *hello);
+bool link_welcome_get(const struct msg *msg, uint64_t *version);
+bool link_ack_get(const struct msg *msg, struct link_ack *ack);
+bool link_size_get(const struct msg *msg, uint16_t *rows, uint16_t *cols);
+bool link_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1]);
+
+// The base of a resumed link: a screen of the size that the watcher has, with those of its rows that
+// the session's newest screen still holds, and blanks for the others. Made here from the hashes, and
+// there from the message that is appended to `out`. NULL (and no message) if none is left.
+struct screen *link_base_make(
+    const struct link_hello *hello, const struct screen *newest, struct buf *out);
+struct screen *link_base_get(const struct msg *msg, const struct screen *have);

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: ISC
+// The near end of a link.
+#include "server/linkrecv.h"
+
+#include "vt/frame.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define KEEP_BYTES (256u << 10) // a larger buffer is given back once it is empty
+#define ACK_US (LIMIT_LINK_ACK_MS * 1000u)
+#define FIRST_MAX 127 // bytes of a WELCOME of any version, whose length is then one byte
+
+void
+linkrecv_init(struct linkrecv *recv)
+{
+	*recv = (struct linkrecv){0};
+}
+
+static void
+forget_link(struct linkrecv *recv)
+{
+	struct screen *screen = recv->screen;
+
+	inflater_free(recv->inflater);
+	screen_unref(recv->base);
+	buf_fini(&recv->in);
+	*recv = (struct linkrecv){.screen = screen};
+}
+
+void
+linkrecv_fini(struct linkrecv *recv)
+{
+	forget_link(recv);
+	screen_unref(recv->screen);
+	recv->screen = NULL;
+}
+
+void
+linkrecv_start(
+    struct linkrecv *recv, uint16_t rows, uint16_t cols, const char *session, struct buf *out)
+{
+	forget_link(recv);
+	recv->inflater = inflater_new();
+	link_hello_put(out, rows, cols, session, recv->screen);
+}
+
+void
+linkrecv_feed(struct linkrecv *recv, const uint8_t *data, size_t len)
+{
+	buf_take(&recv->in, recv->used);
+	recv->used = 0;
+	if (recv->in.len == 0 && recv->in.cap > KEEP_BYTES)
+		buf_fini(&recv->in);
+	buf_put(&recv->in, data, len);
+}
+
+static enum linkrecv_event
+broken(struct view_bye *bye, const char *text)
+{
+	bye->status = EX_PROTOCOL;
+	snprintf(bye->text, sizeof(bye->text), "%s", text);
+	return LINKRECV_BROKEN;
+}
+
+static enum linkrecv_event
+not_mirrord(struct view_bye *bye)
+{
+	return broken(bye, "what answers there is not mirrord (does its shell print something "
+			   "before it runs a command?)");
+}
+
+// Whether what there is may become a WELCOME. Else we might wait for ever for the rest of a message
+// that a shell's greeting seems to begin.
+static bool
+like_welcome(const struct linkrecv *recv)
+{
+	static const char begins[] = {LINK_WELCOME, 'm', 'i', 'r', 'r', 'o', 'r', 'd'};
+	size_t len = recv->in.len - recv->used;
+
+	if (len > sizeof(begins) + 1)
+		len = sizeof(begins) + 1;
+	return len < 2 || memcmp(recv->in.data + recv->used + 1, begins, len - 1) == 0;
+}
+
+static enum linkrecv_event
+on_welcome(struct linkrecv *recv, const struct msg *msg, uint64_t now_us, struct view_bye *bye)
+{
+	uint64_t version;
+
+	if (!link_welcome_get(msg, &version))
+		return not_mirrord(bye);
+	if (version != LINK_VERSION) {
+		snprintf(bye->text, sizeof(bye->text),
+		    "the mirrord there speaks version %llu of the link's protocol, this one "
+		    "version %d; install the same mirrord on both sides",
+		    (unsigned long long)version, LINK_VERSION);
+		bye->status = EX_PROTOCOL;
+		return LINKRECV_BROKEN;
+	}
+	recv->welcomed = true;
+	recv->came_at = now_us;
+	return LINKRECV_WELCOME;
+}
+
+static enum linkrecv_event
+on_base(struct linkrecv *recv, const struct msg *msg, struct view_bye *bye)
+{
+	if (!recv->base && !recv->frames)
+		recv->base = link_base_get(msg, recv->screen);
+	else
+		return broken(bye, "the mirrord there starts twice");
+	return recv->base
+		   ? LINKRECV_NONE
+		   : broken(bye, "the mirrord there goes on from a screen that we do not have");
+}
+
+static enum linkrecv_event
+on_frame(struct linkrecv *recv, const struct msg *msg, uint64_t now_us, struct view_bye *bye)
+{
+	struct screen *screen = NULL;
+	struct buf frame = {0};
+	const char *why;
+
+	if (inflater_put(recv->inflater, msg->data, msg->len, MSG_MAX, &frame))
+		screen = frame_apply(recv->base, frame.data, frame.len, &why);
+	buf_fini(&frame);
+	if (!screen)
+		return broken(bye, "the mirrord there sent a broken frame");
+	screen_unref(recv->base);
+	screen_unref(recv->screen);
+	recv->base = screen_ref(screen);
+	recv->screen = screen;
+	recv->frames++;
+	recv->came_at = now_us;
+	return LINKRECV_SCREEN;
+}
+
+enum linkrecv_event
+linkrecv_next(struct linkrecv *recv, uint64_t now_us, struct view_bye *bye)
+{
+	enum linkrecv_event event = LINKRECV_NONE;
+	struct msg msg;
+
+	while (event == LINKRECV_NONE) {
+		size_t max = recv->welcomed ? MSG_MAX : FIRST_MAX;
+		enum msg_status status = msg_get(&recv->in, &recv->used, max, &msg);
+
+		if (status == MSG_NONE)
+			return recv->welcomed || like_welcome(recv) ? LINKRECV_NONE
+								    : not_mirrord(bye);
+		if (status == MSG_BAD || !recv->welcomed)
+			return status == MSG_BAD ? not_mirrord(bye)
+						 : on_welcome(recv, &msg, now_us, bye);
+		switch (msg.type) {
+		case LINK_BASE: event = on_base(recv, &msg, bye); break;
+		case LINK_FRAME: return on_frame(recv, &msg, now_us, bye);
+		case LINK_NOTICE:
+			return link_notice_get(&msg, bye->text)
+				   ? LINKRECV_NOTICE
+				   : broken(bye, "the mirrord there sent a broken notice");
+		case LINK_BYE:
+			return view_bye_get(&msg, bye)
+				   ? LINKRECV_BYE
+				   : broken(
+					 bye, "the mirrord there said goodbye in a way unheard of");
+		default: return broken(bye, "the mirrord there said something unheard of");
+		}
+	}
+	return event;
+}
+
+uint64_t
+linkrecv_ack_due(const struct linkrecv *recv)
+{
+	if (!recv->welcomed || (recv->greeted && recv->acked == recv->frames))
+		return UINT64_MAX;
+	return recv->greeted ? recv->acked_at + ACK_US : 0;
+}
+
+void
+linkrecv_ack(struct linkrecv *recv, uint64_t now_us, struct buf *out)
+{
+	struct link_ack ack = {.frames = recv->frames, .held_us = now_us - recv->came_at};
+
+	link_ack_put(out, &ack);
+	recv->greeted = true;
+	recv->acked = recv->frames;
+	recv->acked_at = now_us;
+}

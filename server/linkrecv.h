@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: ISC
+// The near end of a link: from untrusted bytes to the screens that they lead to, and when to
+// acknowledge. A screen outlives its link, and the next one may start from it. Touches no fd.
+#pragma once
+
+#include "server/linkproto.h"
+#include "vt/zstream.h"
+
+struct linkrecv {
+	struct buf in; // owned
+	size_t used;   // bytes of `in` already taken
+	bool welcomed;
+	struct inflater *inflater; // owned
+	struct screen *screen;     // a reference: the newest of this link or the last, or NULL
+	struct screen *base;       // a reference: of this link's next frame; NULL: blank
+	uint64_t frames, acked;    // of this link
+	uint64_t came_at, acked_at;
+	bool greeted; // WELCOME has been acknowledged
+};
+
+enum linkrecv_event {
+	LINKRECV_NONE,    // nothing whole has come
+	LINKRECV_WELCOME, // the other side speaks this
+	LINKRECV_SCREEN,  // there is a newer one
+	LINKRECV_NOTICE,  // `bye.text` is a line to show, or empty
+	LINKRECV_BYE,     // `bye` says how it ended, for good
+	LINKRECV_BROKEN,  // the other side broke the protocol, or speaks another: `bye` says how
+};
+
+void linkrecv_init(struct linkrecv *recv);
+void linkrecv_fini(struct linkrecv *recv);
+// A new link: what was cut off is forgotten, the screen stays. Says HELLO into `out`.
+void linkrecv_start(
+    struct linkrecv *recv, uint16_t rows, uint16_t cols, const char *session, struct buf *out);
+void linkrecv_feed(struct linkrecv *recv, const uint8_t *data, size_t len);
+// Call until it is LINKRECV_NONE, or the last two.
+enum linkrecv_event linkrecv_next(struct linkrecv *recv, uint64_t now_us, struct view_bye *bye);
+// When linkrecv_ack() is to be called; UINT64_MAX: nothing is to be acknowledged.
+uint64_t linkrecv_ack_due(const struct linkrecv *recv);
+void linkrecv_ack(struct linkrecv *recv, uint64_t now_us, struct buf *out);

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: ISC
+// The far end of a link.
+#include "server/linksend.h"
+
+#include "vt/frame.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEEP_BYTES (64u << 10) // a larger buffer is given back once it is written
+
+void
+linksend_init(struct linksend *send, uint64_t now_us)
+{
+	*send = (struct linksend){.deflater = deflater_new()};
+	linkpace_init(&send->pace, now_us);
+	link_welcome_put(&send->out);
+}
+
+void
+linksend_fini(struct linksend *send)
+{
+	deflater_free(send->deflater);
+	screen_unref(send->screen);
+	screen_unref(send->sent);
+	free((void *)send->have.hashes);
+	buf_fini(&send->in);
+	buf_fini(&send->out);
+}
+
+void
+linksend_hello(struct linksend *send, const struct link_hello *hello)
+{
+	size_t len = (size_t)hello->have_rows * 8;
+	uint8_t *hashes = malloc(len + 1);
+
+	if (!hashes)
+		abort();
+	if (len)
+		memcpy(hashes, hello->hashes, len);
+	send->rows = hello->rows;
+	send->cols = hello->cols;
+	send->have = *hello;
+	send->have.hashes = hashes;
+}
+
+static bool
+take(struct linksend *send, uint64_t now_us, const struct msg *msg)
+{
+	struct link_ack ack;
+
+	switch (msg->type) {
+	case LINK_ACK:
+		return link_ack_get(msg, &ack) &&
+		       linkpace_acked(&send->pace, now_us, ack.frames, ack.held_us);
+	case LINK_SIZE: return link_size_get(msg, &send->rows, &send->cols);
+	default: return false;
+	}
+}
+
+bool
+linksend_feed(struct linksend *send, uint64_t now_us, const uint8_t *data, size_t len)
+{
+	struct msg msg;
+	size_t used = 0;
+
+	buf_put(&send->in, data, len);
+	for (;;) {
+		switch (msg_get(&send->in, &used, LIMIT_LINK_UP_BYTES, &msg)) {
+		case MSG_BAD: return false;
+		case MSG_NONE: buf_take(&send->in, used); return true;
+		case MSG_ONE: break;
+		}
+		if (!take(send, now_us, &msg))
+			return false;
+	}
+}
+
+void
+linksend_show(struct linksend *send, struct screen *screen)
+{
+	struct screen *old = send->screen;
+
+	send->screen = screen_ref(screen);
+	screen_unref(old);
+	linkpace_want(&send->pace);
+}
+
+void
+linksend_notice(struct linksend *send, const char *text)
+{
+	link_notice_put(&send->out, text ? text : "");
+}
+
+void
+linksend_bye(struct linksend *send, int status, const char *text)
+{
+	link_bye_put(&send->out, status, text);
+}
+
+uint64_t
+linksend_due(const struct linksend *send, uint64_t now_us)
+{
+	return send->off < send->out.len ? LINKPACE_NEVER : linkpace_due(&send->pace, now_us);
+}
+
+void
+linksend_frame(struct linksend *send, uint64_t now_us)
+{
+	size_t begin, before = send->out.len;
+	struct buf frame = {0};
+
+	if (!send->frames)
+		send->sent = link_base_make(&send->have, send->screen, &send->out);
+	frame_encode(send->sent, send->screen, &frame);
+	if (frame.len || !send->frames) { // the first one says that the watcher is up to date
+		begin = msg_begin(&send->out, LINK_FRAME);
+		deflater_put(send->deflater, frame.data, frame.len, &send->out);
+		msg_end(&send->out, begin);
+		send->frames++;
+	}
+	buf_fini(&frame);
+	screen_unref(send->sent);
+	send->sent = screen_ref(send->screen);
+	linkpace_sent(&send->pace, now_us, send->out.len - before);
+}
+
+const uint8_t *
+linksend_peek(const struct linksend *send, size_t *len)
+{
+	*len = send->out.len - send->off;
+	return send->out.data + send->off;
+}
+
+void
+linksend_wrote(struct linksend *send, size_t len)
+{
+	send->off += len;
+	send->bytes += len;
+	if (send->off < send->out.len)
+		return;
+	send->off = send->out.len = 0;
+	if (send->out.cap > KEEP_BYTES)
+		buf_fini(&send->out);
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: ISC
+// The far end of a link: the newest screen as frames through one deflate stream, no sooner than the
+// watcher's ACKs allow. Holds one frame's bytes at most; touches no fd.
+#pragma once
+
+#include "server/linkpace.h"
+#include "server/linkproto.h"
+#include "vt/zstream.h"
+
+struct linksend {
+	struct linkpace pace;
+	struct deflater *deflater; // owned
+	struct screen *screen;     // a reference: the newest, or NULL
+	struct screen *sent;       // a reference: what the watcher has, or NULL
+	struct link_hello have;    // what it had before; `hashes` is owned
+	struct buf in;             // owned: from the watcher
+	struct buf out;            // owned: the bytes not yet written, from `off` on
+	size_t off;
+	uint16_t rows, cols;    // of the watcher's terminal
+	uint64_t bytes, frames; // written, made
+};
+
+// Begins with WELCOME.
+void linksend_init(struct linksend *send, uint64_t now_us);
+void linksend_fini(struct linksend *send);
+// The watcher has said this; before any frame is made.
+void linksend_hello(struct linksend *send, const struct link_hello *hello);
+// Takes in what the watcher sent after HELLO. False: it broke the protocol.
+bool linksend_feed(struct linksend *send, uint64_t now_us, const uint8_t *data, size_t len);
+void linksend_show(struct linksend *send, struct screen *screen);
+void linksend_notice(struct linksend *send, const char *text); // NULL: none
+void linksend_bye(struct linksend *send, int status, const char *text);
+// When linksend_frame() is to be called, as linkpace_due(). Not before all is written.
+uint64_t linksend_due(const struct linksend *send, uint64_t now_us);
+void linksend_frame(struct linksend *send, uint64_t now_us);
+// The bytes to be written; how many were is told with linksend_wrote().
+const uint8_t *linksend_peek(const struct linksend *send, size_t *len);
+void linksend_wrote(struct linksend *send, size_t len);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: ISC
+// `mirrord watch` at work: the near end of a link, in a guest's terminal. It comes back by itself when
+// the link is lost.
+#pragma once
+
+#include "server/dialer.h"
+#include "server/view.h"
+
+struct watch_options {
+	const char *relay;   // as ssh takes it, for messages; borrowed
+	const char *session; // its name, or empty; borrowed
+	uint32_t seed;       // of the jitter between tries
+};
+
+struct watch;
+struct watch *watch_new(
+    struct view *view, struct dialer *dialer, const struct watch_options *options);
+// Called with what the terminal shows, as view_options.painted says.
+void watch_painted(struct watch *watch, const struct view_status *status);
+// Watches until the guest leaves or the session ends. The process is locked down already. Returns
+// the exit status; `text` is a last sentence to print, or empty.
+int watch_run(struct watch *watch, char text[LIMIT_TEXT + 1]);
+// After the view, whose loop it lives on, has been freed.
+void watch_free(struct watch *watch);

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: ISC
+// `mirrord watch`: options, the command lines of ssh, and all that has to be done before the sandbox.
+#include "server/caps.h"
+#include "server/commands.h"
+#include "server/option.h"
+#include "server/sandbox.h"
+#include "server/watch.h"
+#include "server/words.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define WORDS_MAX 32 // of --ssh
+#define ARGS_MAX 24  // of ours, after them
+
+struct options {
+	const char *ssh, *relay, *session;
+};
+
+// A terminal and the link that it shows.
+struct ends {
+	struct view *view;
+	struct watch *watch;
+};
+
+static int
+fail(int status, const char *text)
+{
+	fprintf(stderr, "mirrord: %s\n", text);
+	return status;
+}
+
+static int
+parse(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {
+	    {"ssh", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+	int option;
+
+	*options = (struct options){.ssh = "ssh", .session = ""};
+	optind = 1;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+		if (option != 's')
+			return option_bad("watch", option, argv);
+		options->ssh = optarg;
+	}
+	if (argc - optind < 1 || argc - optind > 2)
+		return fail(EX_USAGE,
+		    "watch takes [USER@]RELAY, as ssh does, and perhaps a session's "
+		    "name");
+	options->relay = argv[optind];
+	if (*options->relay == '-' || !*options->relay ||
+	    !view_text_clean(options->relay, strlen(options->relay)))
+		return fail(EX_USAGE,
+		    "the relay's name must be one that can be printed, and not begin "
+		    "with -");
+	if (argc - optind == 2)
+		options->session = argv[optind + 1];
+	if (strlen(options->session) > LIMIT_NAME ||
+	    !view_text_clean(options->session, strlen(options->session)))
+		return fail(
+		    EX_USAGE, "a session's name has at most 64 bytes, all of which can be printed");
+	return EX_OK;
+}
+
+// What ssh is told beside the guest's own configuration: nothing but a stream of bytes is wanted,
+// these are compressed already, and a link that is dead must be known to be.
+static size_t
+add_args(char **argv, size_t count, const char *relay, bool again)
+{
+	static char *const always[] = {"-T", "-x", "-a", "-o", "ClearAllForwardings=yes", "-o",
+	    "Compression=no", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"};
+	static char *const later[] = {"-o", "BatchMode=yes", "-o", "ConnectTimeout=15"};
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		argv[count++] = always[i];
+	for (size_t i = 0; again && i < sizeof(later) / sizeof(later[0]); i++)
+		argv[count++] = later[i];
+	argv[count++] = (char *)relay;
+	argv[count++] = LINK_COMMAND;
+	argv[count] = NULL;
+	return count;
+}
+
+static void
+on_painted(void *user, const struct view_status *status)
+{
+	watch_painted(((struct ends *)user)->watch, status);
+}
+
+// From here on nothing can be opened or run any more, but by the dialer's child.
+static int
+watch_locked_down(struct watch *watch, char text[LIMIT_TEXT + 1])
+{
+	struct sandbox_state sandbox;
+
+	if (sandbox_enter(SANDBOX_WATCH, &sandbox))
+		return watch_run(watch, text);
+	snprintf(text, LIMIT_TEXT + 1, "cannot lock this process down: %s", strerrordesc_np(errno));
+	return EX_OSERR;
+}
+
+static int
+watch_on(struct guest_tty *tty, struct dialer *dialer, const struct options *options)
+{
+	char text[LIMIT_TEXT + 1] = "";
+	struct ansi_caps caps = caps_from_environment();
+	struct ends ends = {0};
+	struct view_options view_options = {.caps = &caps, .user = &ends, .painted = on_painted};
+	struct watch_options watch_options = {.relay = options->relay, .session = options->session};
+	int status;
+
+	guest_tty_size(tty, &view_options.rows, &view_options.cols);
+	if (getrandom(&watch_options.seed, sizeof(watch_options.seed), 0) < 0)
+		watch_options.seed = (uint32_t)getpid();
+	ends.view = view_new(tty, &view_options);
+	if (!ends.view)
+		return fail(EX_OSERR, "cannot set up the terminal");
+	ends.watch = watch_new(ends.view, dialer, &watch_options);
+	status = watch_locked_down(ends.watch, text);
+	view_free(ends.view);
+	watch_free(ends.watch);
+	return *text ? fail(status, text) : status;
+}
+
+int
+cmd_watch(int argc, char **argv)
+{
+	char *words[WORDS_MAX], *first[WORDS_MAX + ARGS_MAX], *again[WORDS_MAX + ARGS_MAX];
+	struct options options;
+	struct guest_tty tty;
+	struct dialer dialer;
+	size_t count;
+	int status = parse(argc, argv, &options);
+
+	if (status != EX_OK)
+		return status;
+	count = words_split(options.ssh, words, WORDS_MAX);
+	if (!count)
+		return fail(
+		    EX_USAGE, "--ssh takes a command: up to 32 words, quoted as for a shell");
+	memcpy(first, words, count * sizeof(*words));
+	memcpy(again, words, count * sizeof(*words));
+	add_args(first, count, options.relay, false);
+	add_args(again, count, options.relay, true);
+	if (!isatty(STDOUT_FILENO))
+		return fail(EX_USAGE, "standard output is not a terminal");
+	if (!guest_tty_open(&tty))
+		return fail(EX_OSERR, strerror(errno));
+	if (dialer_start(&dialer, first, again))
+		status = watch_on(&tty, &dialer, &options);
+	else
+		status = fail(EX_OSERR, "cannot start the process that runs ssh");
+	guest_tty_close(&tty);
+	while (count)
+		free(words[--count]);
+	return status;
+}
