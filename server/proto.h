@@ -93,7 +93,7 @@ enum link_msg {
 #define LIMIT_HELLO_BYTES 2048    // a HELLO is not larger
 #define LIMIT_HELLO_MS 5000       // from connection to a whole HELLO
 #define LIMIT_RING_BYTES (8u << 20) // PTY bytes the keeper keeps since the last dump
-#define LIMIT_DUMP_BYTES (48u << 20) // a dump the keeper keeps
+#define LIMIT_DUMP_BYTES (48u << 20) // a dump the keeper keeps: MODEL_DUMP_MAX
 #define LIMIT_MIRROR_STALL_MS 2000 // no progress with bytes outstanding: the mirror is replaced
 #define LIMIT_MIRROR_AGAIN_MS 5000 // a second death within this, on the same bytes: skip them
 #define LIMIT_FRONT_BYTES (256u << 10) // output queued for a slow host's terminal; then the PTY waits

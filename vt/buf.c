@@ -188,3 +188,37 @@ reader_bytes(struct reader *reader, size_t *len, size_t max)
 	*len = (size_t)want;
 	return reader_raw(reader, *len);
 }
+
+bool
+utf8_printable(uint32_t cp)
+{
+	return cp >= 0x20 && !(cp >= 0x7f && cp < 0xa0) && !(cp >= 0xd800 && cp < 0xe000) &&
+	       cp <= 0x10ffff;
+}
+
+uint32_t
+reader_utf8(struct reader *reader)
+{
+	static const struct {
+		uint8_t mask, bits;
+		uint32_t min;
+	} lead[] = {
+	    {0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+	uint8_t first = reader_u8(reader);
+
+	for (size_t i = 0; i < sizeof(lead) / sizeof(lead[0]); i++) {
+		uint32_t cp = (uint32_t)(first & ~lead[i].mask);
+
+		if ((first & lead[i].mask) != lead[i].bits)
+			continue;
+		for (size_t k = 0; k < i; k++) {
+			uint8_t next = reader_u8(reader);
+
+			if ((next & 0xc0) != 0x80)
+				return 0;
+			cp = cp << 6 | (next & 0x3f);
+		}
+		return !reader->bad && cp >= lead[i].min && utf8_printable(cp) ? cp : 0;
+	}
+	return 0;
+}

@@ -26,6 +26,8 @@ void buf_put_varint(struct buf *buf, uint64_t value);
 // varint length, then the bytes.
 void buf_put_bytes(struct buf *buf, const void *data, size_t len);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// A code point that may stand on a screen or in a title: no control (C0, DEL, C1) and no surrogate.
+bool utf8_printable(uint32_t cp);
 // UTF-8 of one code point (a surrogate or one past U+10FFFF becomes U+FFFD).
 void buf_put_utf8(struct buf *buf, uint32_t cp);
 
@@ -41,6 +43,8 @@ uint8_t reader_u8(struct reader *reader);
 uint64_t reader_varint(struct reader *reader);
 // As reader_varint, but a value over `max` is bad (and gives 0).
 uint32_t reader_bounded(struct reader *reader, uint32_t max);
+// One character of UTF-8 (RFC 3629); 0, and perhaps bad, if it is malformed or not printable.
+uint32_t reader_utf8(struct reader *reader);
 // The next `len` bytes in place, or NULL and bad.
 const uint8_t *reader_raw(struct reader *reader, size_t len);
 // A varint length of at most `max` and as many bytes, in place.

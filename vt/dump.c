@@ -7,6 +7,7 @@
 
 #define DUMP_MAGIC "mrdump"
 #define DUMP_VERSION 1
+#define DUMP_REST_MAX (PARSER_PARTIAL_MAX + 64) // bytes of what is unfinished, and of counts
 
 // Bits of a cell's token beside its code point: width, and whether marks follow.
 #define TOKEN_MARKS 4u
@@ -24,12 +25,14 @@ put_style(struct buf *out, const struct style *style)
 }
 
 static void
-put_cell(struct buf *out, const struct row *row, size_t col)
+put_cell(struct buf *out, const struct row *row, size_t col, bool whole)
 {
 	const struct cell *cell = &row->cells[col];
 	size_t count;
 	const uint32_t *marks = row_marks(row, cell, &count);
 
+	if (!whole)
+		count = 0;
 	buf_put_varint(out, cell->cp << TOKEN_SHIFT | (count > 0 ? TOKEN_MARKS : 0) | cell->width);
 	if (count == 0)
 		return;
@@ -51,7 +54,7 @@ used_cells(const struct row *row)
 }
 
 static void
-put_row(struct buf *out, const struct row *row)
+put_row(struct buf *out, const struct row *row, bool whole)
 {
 	size_t used = used_cells(row);
 
@@ -67,7 +70,7 @@ put_row(struct buf *out, const struct row *row)
 		buf_put_varint(out, run);
 		put_style(out, style);
 		for (size_t end = col + run; col < end; col++)
-			put_cell(out, row, col);
+			put_cell(out, row, col, whole);
 	}
 }
 
@@ -83,14 +86,6 @@ get_style(struct reader *in, struct style *style)
 	       (style->attrs & ATTR_UNDERLINE_MASK) >> ATTR_UNDERLINE_SHIFT < UNDERLINE_COUNT;
 }
 
-// A code point that may stand in a cell.
-static bool
-glyph_valid(uint32_t cp)
-{
-	return cp >= 0x20 && cp <= 0x10ffff && (cp < 0x7f || cp >= 0xa0) &&
-	       (cp < 0xd800 || cp > 0xdfff);
-}
-
 static bool
 get_marks(struct reader *in, struct row *row, size_t col)
 {
@@ -99,7 +94,7 @@ get_marks(struct reader *in, struct row *row, size_t col)
 
 	for (size_t i = 0; i < count; i++) {
 		marks[i] = reader_bounded(in, 0x10ffff);
-		if (!glyph_valid(marks[i]))
+		if (!utf8_printable(marks[i]))
 			return false;
 	}
 	row_set_marks(row, col, marks, count);
@@ -122,7 +117,8 @@ get_cell(struct reader *in, struct row *row, size_t col, const struct style *sty
 		row->cells[col].style = *style;
 		return true;
 	}
-	if (width > 2 || !glyph_valid(cp) || col + width > row->cols || row->cells[col].width == 0)
+	if (width > 2 || !utf8_printable(cp) || col + width > row->cols ||
+	    row->cells[col].width == 0)
 		return false;
 	row_put(row, col, cp, width, style);
 	return !(token & TOKEN_MARKS) || get_marks(in, row, col);
@@ -215,12 +211,12 @@ get_saved(struct reader *in, const struct model *model, struct saved_cursor *sav
 }
 
 static void
-put_buffer(struct buf *out, const struct buffer *buffer)
+put_buffer(struct buf *out, const struct buffer *buffer, bool whole)
 {
 	put_saved(out, &buffer->saved);
 	buf_put_bytes(out, buffer->kitty, buffer->kitty_len);
 	for (size_t i = 0; i < buffer->grid.rows; i++)
-		put_row(out, buffer->grid.row[i]);
+		put_row(out, buffer->grid.row[i], whole);
 }
 
 static bool
@@ -246,16 +242,20 @@ put_title(struct buf *out, const char *title)
 	buf_put_bytes(out, title, strlen(title));
 }
 
+// A title is printed on the host's terminal when it is attached again: no controls.
 static bool
 get_title(struct reader *in, char *title)
 {
-	size_t len;
-	const uint8_t *data = reader_bytes(in, &len, SCREEN_TITLE_MAX);
+	struct reader text = {0};
 
-	if (data == NULL || memchr(data, 0, len) != NULL)
+	text.data = reader_bytes(in, &text.len, SCREEN_TITLE_MAX);
+	if (text.data == NULL)
 		return false;
-	memcpy(title, data, len);
-	title[len] = '\0';
+	memcpy(title, text.data, text.len);
+	title[text.len] = '\0';
+	while (text.len > 0)
+		if (reader_utf8(&text) == 0)
+			return false;
 	return true;
 }
 
@@ -330,7 +330,8 @@ get_cursor(struct reader *in, struct model *model)
 	model->modify_other_keys = (uint8_t)reader_bounded(in, 2);
 	model->modes = reader_bounded(in, MODE_ALL);
 	model->saved_modes = reader_bounded(in, MODE_ALL);
-	if (!get_margins(in, model) || (model->last_glyph != 0 && !glyph_valid(model->last_glyph)))
+	if (!get_margins(in, model) ||
+	    (model->last_glyph != 0 && !utf8_printable(model->last_glyph)))
 		return false;
 	tabs = reader_raw(in, sizeof(model->tabs));
 	if (tabs != NULL)
@@ -340,9 +341,9 @@ get_cursor(struct reader *in, struct model *model)
 
 // The screen from before a synchronized update that is still open.
 static void
-put_held(struct buf *out, const struct model *model)
+put_held(struct buf *out, const struct model *model, bool whole)
 {
-	const struct screen *held = model->held;
+	const struct screen *held = whole ? model->held : NULL;
 
 	buf_put_u8(out, held != NULL);
 	if (held == NULL)
@@ -355,7 +356,7 @@ put_held(struct buf *out, const struct model *model)
 			   held->cursor.pending_wrap << 2 | held->reverse << 3 | held->alt << 4));
 	put_title(out, held->title);
 	for (size_t i = 0; i < held->rows; i++)
-		put_row(out, held->row[i]);
+		put_row(out, held->row[i], true);
 }
 
 static bool
@@ -391,12 +392,24 @@ get_held(struct reader *in, struct model *model)
 	return (model->modes & MODE_SYNC) != 0;
 }
 
+// The newest lines that fit into `room` bytes.
 static void
-put_history(struct buf *out, const struct model *model)
+put_history(struct buf *out, const struct model *model, size_t room)
 {
-	buf_put_varint(out, model->history.len);
-	for (size_t i = 0; i < model->history.len; i++)
-		put_row(out, history_row(&model->history, i));
+	size_t len = model->history.len, from = 0;
+	size_t at[HISTORY_MAX]; // where each line begins
+	struct buf rows = {0};
+
+	for (size_t i = 0; i < len; i++) {
+		at[i] = rows.len;
+		put_row(&rows, history_row(&model->history, i), true);
+	}
+	while (from < len && rows.len - at[from] > room)
+		from++;
+	buf_put_varint(out, len - from);
+	if (from < len)
+		buf_put(out, rows.data + at[from], rows.len - at[from]);
+	buf_fini(&rows);
 }
 
 static bool
@@ -443,8 +456,9 @@ get_partial(struct reader *in, struct model *model)
 
 // ---- a whole model -----------------------------------------------------------------------------
 
-void
-model_dump(const struct model *model, struct buf *out)
+// All but history and what is unfinished; not `whole`: without marks and a held screen.
+static void
+put_state(struct buf *out, const struct model *model, bool whole)
 {
 	buf_put(out, DUMP_MAGIC, strlen(DUMP_MAGIC));
 	buf_put_u8(out, DUMP_VERSION);
@@ -453,10 +467,23 @@ model_dump(const struct model *model, struct buf *out)
 	buf_put_u8(out, model->now == &model->alt);
 	put_cursor(out, model);
 	put_titles(out, model);
-	put_buffer(out, &model->main);
-	put_buffer(out, &model->alt);
-	put_held(out, model);
-	put_history(out, model);
+	put_buffer(out, &model->main, whole);
+	put_buffer(out, &model->alt, whole);
+	put_held(out, model, whole);
+}
+
+void
+model_dump(const struct model *model, struct buf *out)
+{
+	size_t begin = out->len, used;
+
+	put_state(out, model, true);
+	if (out->len - begin > MODEL_DUMP_MAX - DUMP_REST_MAX) {
+		out->len = begin;
+		put_state(out, model, false);
+	}
+	used = out->len - begin + DUMP_REST_MAX;
+	put_history(out, model, used < MODEL_DUMP_MAX ? MODEL_DUMP_MAX - used : 0);
 	put_partial(out, model);
 }
 

@@ -138,45 +138,10 @@ on_back(struct decoder *d, uint8_t op)
 
 // ---- Cells -------------------------------------------------------------------------------------
 
-static bool
-printable(uint32_t cp)
-{
-	return cp >= 0x20 && !(cp >= 0x7f && cp < 0xa0) && !(cp >= 0xd800 && cp < 0xe000) &&
-	       cp <= 0x10ffff;
-}
-
-// One character of UTF-8 (RFC 3629), 0 if it is malformed or not printable.
-static uint32_t
-get_utf8(struct reader *in)
-{
-	static const struct {
-		uint8_t mask, bits;
-		uint32_t min;
-	} lead[] = {
-	    {0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-	uint8_t first = reader_u8(in);
-
-	for (size_t i = 0; i < sizeof(lead) / sizeof(lead[0]); i++) {
-		uint32_t cp = (uint32_t)(first & ~lead[i].mask);
-
-		if ((first & lead[i].mask) != lead[i].bits)
-			continue;
-		for (size_t k = 0; k < i; k++) {
-			uint8_t next = reader_u8(in);
-
-			if ((next & 0xc0) != 0x80)
-				return 0;
-			cp = cp << 6 | (next & 0x3f);
-		}
-		return !in->bad && cp >= lead[i].min && printable(cp) ? cp : 0;
-	}
-	return 0;
-}
-
 static void
 on_glyph(struct decoder *d)
 {
-	uint32_t cp = get_utf8(&d->in);
+	uint32_t cp = reader_utf8(&d->in);
 	uint8_t width = frame_width(cp);
 
 	if (d->other_width)
@@ -210,7 +175,7 @@ after_glyph(struct decoder *d)
 static void
 on_mark(struct decoder *d, uint8_t op)
 {
-	uint32_t cp = get_utf8(&d->in);
+	uint32_t cp = reader_utf8(&d->in);
 
 	(void)op;
 	if (cp == 0)
@@ -460,7 +425,7 @@ on_title(struct decoder *d)
 		memcpy(title, text.data, text.len);
 	title[text.len] = '\0';
 	while (text.len > 0)
-		if (get_utf8(&text) == 0)
+		if (reader_utf8(&text) == 0)
 			fail(d, "the title is not printable UTF-8");
 }
 

@@ -66,6 +66,9 @@ size_t model_partial(const struct model *model);
 size_t model_history_len(const struct model *model);
 const struct row *model_history_row(const struct model *model, size_t index); // borrowed
 
+// A dump is no larger. Where a screen of the largest size is full of marks it goes without them, and
+// old lines of history go before that.
+#define MODEL_DUMP_MAX (48u << 20)
 // Appends canonical bytes that bring a new model to the same state: both screens, history, modes,
 // saved cursors, and what is half received. docs/protocol.md, "Dump".
 void model_dump(const struct model *model, struct buf *out);

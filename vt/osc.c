@@ -5,25 +5,6 @@
 
 #include <string.h>
 
-// Length of a well-formed UTF-8 character at `data` that is not a control, or 0.
-static size_t
-character(const uint8_t *data, size_t len)
-{
-	uint8_t first = data[0];
-	size_t need = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-
-	if (need == 0 || need > len || first > 0xf4 || first < 0x20 || first == 0x7f)
-		return 0;
-	for (size_t i = 1; i < need; i++)
-		if ((data[i] & 0xc0) != 0x80)
-			return 0;
-	if ((first == 0xc2 && data[1] < 0xa0) || (first == 0xe0 && data[1] < 0xa0) ||
-	    (first == 0xed && data[1] > 0x9f) || (first == 0xf0 && data[1] < 0x90) ||
-	    (first == 0xf4 && data[1] > 0x8f))
-		return 0;
-	return need;
-}
-
 // Keeps whole characters that fit; drops controls and malformed bytes.
 static void
 set_title(struct model *model, const uint8_t *data, size_t len)
@@ -31,7 +12,8 @@ set_title(struct model *model, const uint8_t *data, size_t len)
 	size_t used = 0;
 
 	for (size_t pos = 0; pos < len;) {
-		size_t size = character(data + pos, len - pos);
+		struct reader in = {.data = data + pos, .len = len - pos};
+		size_t size = reader_utf8(&in) == 0 ? 0 : len - pos - in.len;
 
 		if (used + size > SCREEN_TITLE_MAX)
 			break;

@@ -546,6 +546,63 @@ a_damaged_dump_is_refused_or_harmless(void **state)
 	model_free(model);
 }
 
+// The title is printed on the host's terminal when it is attached again.
+static void
+a_dump_with_a_control_in_its_title_is_refused(void **state)
+{
+	static const char *const injected[] = {"\x1b", "\a", "\x7f", "\xc2\x9b", "\xff", "\n"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(injected) / sizeof(injected[0]); i++) {
+		struct model *model = fed(2, 10, "\x1b]2;abc\a");
+		struct buf dump = {0};
+		struct model *copy;
+
+		memcpy(model->title, injected[i], strlen(injected[i]));
+		model_dump(model, &dump);
+		copy = model_restore(dump.data, dump.len, NULL);
+		assert_null(copy);
+		buf_fini(&dump);
+		model_free(model);
+	}
+}
+
+static void
+fill_with_marks(struct model *model)
+{
+	for (size_t row = 0; row < model->rows; row++)
+		for (size_t col = 0; col < model->cols; col++) {
+			struct style style = {.fg = COLOUR_RGB(row), .bg = COLOUR_RGB(col)};
+
+			row_put(grid_write(&model->now->grid, row), col, 0x1d400, 1, &style);
+			for (int i = 0; i < CELL_MARKS_MAX; i++)
+				row_add_mark(model->now->grid.row[row], col, 0xe0101);
+		}
+}
+
+static void
+the_largest_dump_is_bounded_and_restored(void **state)
+{
+	struct model *model = model_new(SCREEN_ROWS_MAX, SCREEN_COLS_MAX, NULL), *copy;
+	struct buf dump = {0};
+
+	(void)state;
+	fill_with_marks(model);
+	model_feed(model, "\x1b[1500S", 7);
+	fill_with_marks(model);
+	model_feed(model, "\x1b[?1049h", 8);
+	fill_with_marks(model);
+	model_feed(model, "\x1b[?2026hx", 9);
+	model_dump(model, &dump);
+	assert_true(dump.len <= MODEL_DUMP_MAX);
+	copy = model_restore(dump.data, dump.len, NULL);
+	assert_non_null(copy);
+	assert_int_equal(copy->alt.grid.row[999]->cells[998].cp, 0x1d400);
+	model_free(copy);
+	model_free(model);
+	buf_fini(&dump);
+}
+
 int
 main(void)
 {
@@ -576,6 +633,8 @@ main(void)
 	    cmocka_unit_test(nothing_else_is_answered),
 	    cmocka_unit_test(a_dump_holds_all_hidden_state),
 	    cmocka_unit_test(a_damaged_dump_is_refused_or_harmless),
+	    cmocka_unit_test(a_dump_with_a_control_in_its_title_is_refused),
+	    cmocka_unit_test(the_largest_dump_is_bounded_and_restored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
