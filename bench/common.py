@@ -278,7 +278,7 @@ class MirrordHost:
 def session_env(folder):
     """The environment of sessions, viewers and what sshd starts: nothing of the caller's."""
     return {"PATH": f"{build_dir()}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-            "XDG_RUNTIME_DIR": str(Path(folder) / "run"), "HOME": str(folder), "LANG": "C.UTF-8",
+            "MIRRORD_DIR": str(Path(folder) / "run/mirrord"), "HOME": str(folder), "LANG": "C.UTF-8",
             "TERM": "xterm-256color", "SHELL": "/bin/sh"}
 
 

@@ -274,7 +274,11 @@ dirs_find(enum session_scope scope, char why[SESSION_WHY])
 	*why = 0;
 	if (!dirs.dir)
 		return dirs;
-	for (int which = 0; which < OWN_COUNT; which++) {
+	if (own_dir(OWN_ENV, path)) { // whoever says where, means there
+		dirs_add(&dirs, path, getuid(), why);
+		return dirs;
+	}
+	for (int which = OWN_ENV + 1; which < OWN_COUNT; which++) {
 		if (own_dir(which, path))
 			dirs_add(&dirs, path, getuid(), why);
 	}

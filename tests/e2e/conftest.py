@@ -62,7 +62,7 @@ def folder():
 
 @pytest.fixture
 def rundir(mirrord):
-    """The private XDG_RUNTIME_DIR of the test's sessions."""
+    """A private folder; the sockets of the test's sessions are in mirrord/ below it."""
     return mirrord.rundir
 
 

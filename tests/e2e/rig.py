@@ -413,18 +413,19 @@ class Mirrord:
         self.binary = self.build / "mirrord"
         self.folder = Path(folder)
         self.rundir = self.folder / "run"
-        self.rundir.mkdir(mode=0o700, exist_ok=True)
+        (self.rundir / "mirrord").mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.rundir.chmod(0o700)
         kept = ("PATH", "USER", "LOGNAME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TMPDIR")
         self.env = {key: os.environ[key] for key in kept if key in os.environ}
-        self.env.update(XDG_RUNTIME_DIR=str(self.rundir), LANG="C.UTF-8", TERM="xterm-256color",
-                        SHELL="/bin/bash", HOME=str(self.folder), HISTFILE="/dev/null")
+        self.env.update(MIRRORD_DIR=str(self.rundir / "mirrord"), LANG="C.UTF-8",
+                        TERM="xterm-256color", SHELL="/bin/bash", HOME=str(self.folder), HISTFILE="/dev/null")
         # What a sanitizer says of a keeper or a mirror; close() looks at it.
         self.reports = self.folder / "reports"
         self.env["MIRRORD_MIRROR_STDERR"] = str(self.reports)
         self.env.update(env or {})
         # What sshd gives a forced command, so that it finds this build and these sessions.
         self.ssh_env = {key: self.env[key] for key in
-                        ("XDG_RUNTIME_DIR", "HOME", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")
+                        ("MIRRORD_DIR", "HOME", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")
                         if key in self.env}
         self.ssh_env["PATH"] = f"{self.build}:/usr/local/bin:/usr/bin:/bin"
         self.keepers = set()

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import stat
-import struct
 import subprocess
 import sys
 import time
@@ -882,15 +881,3 @@ def test_queries_are_left_to_the_hosts_terminal_if_there_is_one(mirrord, termina
     terminal.type(".")
     terminal.wait_for("n.")
     assert b"^[" not in terminal.settled()
-
-
-@pytest.mark.core
-def test_an_idle_session_sleeps(mirrord, terminals, soak):
-    terminal = bash(mirrord, terminals, name="i")
-    entry = mirrord.info("i")
-    terminal.settled()
-    pids = [entry["keeper"], wait_until(lambda: mirrord.mirror_pid(entry)), terminal.pid]
-    time.sleep(6)  # connections of ours are let go
-    before = [rig.context_switches(pid) for pid in pids]
-    time.sleep(60 if soak else 5)
-    assert [rig.context_switches(pid) for pid in pids] == before

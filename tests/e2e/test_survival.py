@@ -2,7 +2,6 @@
 """kill -9 of front, mirror and view, in turn: the shell lives and every screen comes back, also
 screens that no signal repaints."""
 
-import contextlib
 import os
 import signal
 import time
@@ -153,24 +152,6 @@ def test_kill_9_of_front_mirror_and_view_loses_nothing(build, mirrord, terminals
 
 
 @pytest.mark.core
-def test_a_mirror_that_stands_still_is_replaced(build, mirrord, terminals):
-    host = terminals(mirrord.terminal("-n", "shared", "--", "bash", "--norc", env={"PS1": "ready>"}))
-    host.wait_for("ready>")
-    entry = mirrord.info("shared")
-    view = terminals(mirrord.terminal("view", "shared"))
-    view.wait_for("ready>")
-    pid = wait_until(lambda: mirrord.mirror_pid(entry))
-    os.kill(pid, signal.SIGSTOP)
-    host.type(b"seq 1000000 1002000; echo d''one\r")
-    host.wait_for("done")  # the host never waits for more than the bounds allow
-    view.wait_for("done")
-    assert not rig.is_alive(pid)
-    assert mirrord.mirror_pid(entry) not in (None, pid)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-@pytest.mark.core
 def test_a_viewer_that_stands_still_disturbs_nobody(mirrord, terminals):
     host = terminals(mirrord.terminal("-n", "shared", "--", "bash", "--norc", env={"PS1": "ready>"}))
     host.wait_for("ready>")
@@ -190,15 +171,3 @@ def test_a_viewer_that_stands_still_disturbs_nobody(mirrord, terminals):
     assert len(stuck.bytes()) < 200_000
 
 
-def test_hanging_up_leaves_the_session_running(mirrord, terminals):
-    host = terminals(mirrord.terminal("-n", "shared", "--", "bash", "--norc", env={"PS1": "ready>"}))
-    host.wait_for("ready>")
-    entry = mirrord.info("shared")
-    host.hang_up()
-    host.process.wait(10)
-    wait_until(lambda: not mirrord.info("shared")["attached"])
-    again = terminals(mirrord.terminal("attach", "shared"))
-    again.wait_for("ready>")
-    again.type(b"echo still-h''ere\r")
-    again.wait_for("still-here")
-    assert rig.is_alive(entry["child"])
