@@ -60,9 +60,6 @@ put_picture(struct model *model, struct buf *out)
 	struct ansi_caps caps = caps_from_environment();
 
 	model_resume(model, &caps, out);
-	// The rest of a very long string (an image) is to be swallowed: it is the rest of this one.
-	if (model_partial(model) > PARTIAL_MAX)
-		buf_printf(out, "\033_");
 }
 
 static bool
@@ -99,8 +96,12 @@ paint(const struct session *session, struct front *front, uint32_t *again, bool 
 		put_picture(model, &out);
 		painted = write_picture(front->tty, &out);
 	}
+	// More (an image) is not there to be sent again. Opening a string for its rest to vanish in
+	// would make the terminal deaf on the mirror's word alone: the program paints again instead.
 	if (model_partial(model) <= PARTIAL_MAX)
 		*again = (uint32_t)model_partial(model);
+	else
+		*shown = false;
 	model_free(model);
 	buf_fini(&out);
 	return painted;

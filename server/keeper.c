@@ -136,6 +136,8 @@ reap(struct keeper *k)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == k->mirror.pid)
+			k->mirror.pid = 0; // another process may get that number
 		if (pid != k->pty.child)
 			continue;
 		k->ended = true;

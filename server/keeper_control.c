@@ -62,6 +62,19 @@ front_drop(struct keeper *k, bool restored)
 	keeper_drop(k);
 }
 
+// A socket that lingers would hold up close().
+static void
+passed_close(struct conn *conn)
+{
+	const struct linger none = {0};
+
+	if (conn->passed < 0)
+		return;
+	setsockopt(conn->passed, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	close(conn->passed);
+	conn->passed = -1;
+}
+
 static void
 conn_close(struct keeper *k, struct conn *conn)
 {
@@ -70,9 +83,8 @@ conn_close(struct keeper *k, struct conn *conn)
 	if (conn == k->front)
 		front_drop(k, k->exit_sent);
 	close(conn->fd);
-	if (conn->passed >= 0)
-		close(conn->passed);
-	conn->fd = conn->passed = -1;
+	conn->fd = -1;
+	passed_close(conn);
 }
 
 static void
@@ -280,8 +292,7 @@ take_fds(struct conn *conn, struct msghdr *message)
 		    c->cmsg_len < CMSG_LEN(sizeof(fd)))
 			continue;
 		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-		if (conn->passed >= 0)
-			close(conn->passed);
+		passed_close(conn);
 		conn->passed = fd;
 	}
 }
@@ -415,6 +426,7 @@ conn_next(struct keeper *k, struct conn *conn)
 		tx_begin(&conn->tx, CONTROL_OUTPUT);
 		tx_end(&conn->tx, data, len);
 		k->front_sent += len;
+		conn->output_end = k->front_sent;
 		return true;
 	}
 	if (!k->drained)
@@ -426,9 +438,22 @@ conn_next(struct keeper *k, struct conn *conn)
 	return true;
 }
 
+// The ring waits for the front only: who was one may find that what it was being sent has been
+// written over.
+static bool
+output_is_gone(const struct keeper *k, const struct conn *conn)
+{
+	return conn->tx.body_len &&
+	       k->ring.end - (conn->output_end - conn->tx.body_len) > k->ring.cap;
+}
+
 static void
 conn_flush(struct keeper *k, struct conn *conn)
 {
+	if (output_is_gone(k, conn)) {
+		conn_close(k, conn);
+		return;
+	}
 	do {
 		switch (tx_flush(&conn->tx, conn->fd)) {
 		case TX_AGAIN: return;

@@ -117,6 +117,7 @@ mirror_start(struct keeper *k)
 		run_mirror(k, pair[1]);
 	close(pair[1]);
 	if (m->pid < 0) {
+		m->pid = 0;
 		close(pair[0]);
 		return;
 	}
@@ -156,21 +157,26 @@ mirror_lost(struct keeper *k)
 {
 	struct mirror_link *m = &k->mirror;
 	bool soon = m->death_ms && k->now_ms - m->death_ms < LIMIT_MIRROR_AGAIN_MS;
-	bool same = soon && (!m->restored || m->acked < m->death_sent);
+	// However long each lived and whatever it acknowledged: the ring is freed by dumps alone.
+	bool owes = m->dump_asked || is_full(k);
+	bool owed = owes && m->death_owed && m->dumped.offset == m->death_dumped;
+	bool same = owed || (soon && (!m->restored || m->acked < m->death_sent));
 	uint64_t wait_ms = 0;
 
 	if (m->fd < 0)
 		return;
 	close(m->fd);
 	m->fd = -1;
-	kill(m->pid, SIGKILL); // reaped by the loop
+	mirror_end(k); // reaped by the loop
 	m->pid = 0;
 	m->viewers = 0;
-	m->deaths = soon ? m->deaths + 1 : 1;
+	m->deaths = soon || owed ? m->deaths + 1 : 1;
 	m->death_ms = k->now_ms;
 	m->death_sent = m->sent.offset;
 	if (same)
 		skip_to_end(k);
+	m->death_owed = owes;
+	m->death_dumped = m->dumped.offset;
 	if (same && m->deaths > 2) // at once for the first two, then 0.2 s, 0.4 s ...
 		wait_ms = m->deaths > 9 ? KEEPER_RESPAWN_MAX_MS : 50u << m->deaths;
 	m->respawn_ms = k->now_ms + wait_ms;
@@ -269,7 +275,8 @@ on_message(struct keeper *k, const struct msg *msg)
 	}
 }
 
-// Takes what is whole out of the buffer. False: it said something it must not.
+// Takes what is whole out of the buffer. False: it said something it must not. A dump that was asked
+// for is the only message that may be long.
 static bool
 mirror_parse(struct keeper *k)
 {
@@ -279,8 +286,9 @@ mirror_parse(struct keeper *k)
 	struct msg msg;
 	size_t used = 0;
 
-	while ((status = msg_get(&in, &used, MIRROR_RX - 16, &msg)) == MSG_ONE) {
-		if (!on_message(k, &msg))
+	while ((status = msg_get(&in, &used, m->dump_asked ? MIRROR_RX - 16 : KEEPER_WORD_MAX,
+		    &msg)) == MSG_ONE) {
+		if ((msg.type != MIRROR_DUMP && msg.len >= KEEPER_WORD_MAX) || !on_message(k, &msg))
 			return false;
 		if (msg.type == MIRROR_DUMP) { // its buffer stays as it is; go on in the other
 			m->rx_len -= used;
@@ -292,8 +300,10 @@ mirror_parse(struct keeper *k)
 			used = 0;
 		}
 	}
-	m->rx_len -= used;
-	memmove(m->rx, m->rx + used, m->rx_len);
+	if (used) {
+		m->rx_len -= used;
+		memmove(m->rx, m->rx + used, m->rx_len);
+	}
 	return status == MSG_NONE;
 }
 

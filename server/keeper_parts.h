@@ -27,6 +27,7 @@
 #define KEEPER_STARVED_MIN_MS 5 // CPU time by which such a one is told from one that stands still
 #define KEEPER_STARVED_LOOK_MS 250
 #define KEEPER_REPLY_RATE 512 // answers to terminal queries: a second, and at once
+#define KEEPER_WORD_MAX 64    // bytes of a mirror's message that is no dump
 #define CONTROL_MAX 4200      // bytes of a message from a client; CONTROL_INPUT is longest
 
 // ---- messages out: keeper_io.c -------------------------------------------------------------------
@@ -78,9 +79,11 @@ struct mirror_link {
 	uint64_t reply_ms;      // when the allowance for replies was last topped up
 	uint32_t reply_allowance;
 	uint32_t viewers;
-	uint64_t death_ms;   // of the last one, 0: none
-	uint64_t death_sent; // what it had been sent by then
-	uint32_t deaths;     // in a row, without 5 s between
+	uint64_t death_ms;     // of the last one, 0: none
+	uint64_t death_sent;   // what it had been sent by then
+	bool death_owed;       // a dump, which was asked for or without which the ring is full
+	uint64_t death_dumped; // where the last dump was then
+	uint32_t deaths;       // in a row, without 5 s between
 };
 #define MIRROR_RX (LIMIT_DUMP_BYTES + (1u << 20))
 
@@ -95,7 +98,8 @@ struct conn {
 	struct tx tx;
 	uint8_t rx[2 * CONTROL_MAX];
 	size_t rx_len, rx_used;
-	size_t input_len; // of CONTROL_INPUT before rx_used, not yet taken by the PTY
+	uint64_t output_end; // offset behind what `tx` borrows of the ring
+	size_t input_len;    // of CONTROL_INPUT before rx_used, not yet taken by the PTY
 };
 
 enum front_phase {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The host's side: the session's process, the terminal in front of it, and the commands about it."""
 
+import contextlib
 import hashlib
 import os
 import random
@@ -11,9 +12,11 @@ import stat
 import subprocess
 import sys
 import time
+import tty
 
 import pytest
 import rig
+import wire
 from rig import Terminal, children_of, is_alive, is_zombie, kill_quietly, open_fds, wait_until
 
 NOBODY = 65534  # any uid that is not ours
@@ -440,6 +443,24 @@ def test_attach_sends_the_start_of_an_unfinished_sequence_again(mirrord, termina
     again.wait_for("\303\251nd".encode("latin1"))
 
 
+LONG_STRING = """
+import signal, sys, time
+signal.signal(signal.SIGWINCH, lambda *_: print("\\33\\\\painted-again", flush=True))
+print("ready\\33_" + "x" * 100000, end="", flush=True)
+while True:
+    time.sleep(1)
+"""
+
+
+@pytest.mark.core
+def test_attach_opens_no_string_on_the_mirrors_word(mirrord, terminals):
+    mirrord.detached("p", "python3", "-c", LONG_STRING)
+    mirrord.wait_row("p", "ready")
+    again = start(mirrord, terminals, "attach", "p")
+    again.wait_for("painted-again")
+    assert b"\033_" not in again.bytes()
+
+
 def test_attach_under_load_loses_nothing(mirrord, terminals):
     """The numbers after the painted screen follow without a gap."""
     mirrord.detached("load", "sh", "-c", "i=0; while :; do echo n$i; i=$((i+1)); done", rows=24)
@@ -759,6 +780,51 @@ def test_attaching_needs_a_terminal_of_the_sender(mirrord, folder):
             assert answer[1:3] == bytes([0x42, 64])
     wait_until(lambda: null_fds(entry["keeper"]) == before)
     assert not mirrord.info("c")["attached"]
+
+
+@pytest.mark.core
+def test_a_socket_that_lingers_does_not_hold_up_the_session(mirrord, folder):
+    entry = mirrord.detached("c", "cat")
+    before = len(open_fds(entry["keeper"]))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.listen(1)
+        lingering = socket.create_connection(listener.getsockname())
+        lingering.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 100))
+        lingering.setblocking(False)
+        with listener.accept()[0]:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    lingering.send(bytes(65536))
+            link = control(mirrord, "c")
+            link.sendall(HELLO)
+            socket.send_fds(link, [INFO], [lingering.fileno()])
+            link.recv(1000)
+            lingering.close()  # the keeper's is the last
+            link.close()
+            wait_until(lambda: len(open_fds(entry["keeper"])) == before, 3)
+            assert mirrord.info("c")["keeper"] == entry["keeper"]
+
+
+@pytest.mark.core
+def test_a_front_that_leaves_and_takes_nothing_is_let_go(mirrord):
+    entry = mirrord.detached("c", "sh", "-c", "while :; do head -c 400000 /dev/zero | tr '\\0' x; done")
+    before = len(open_fds(entry["keeper"]))
+    master, terminal = os.openpty()
+    tty.setraw(terminal)
+    front = control(mirrord, "c")
+    front.sendall(HELLO)
+    attach = b"\x04" + bytes([24, 80]) + bytes(60)
+    socket.send_fds(front, [bytes([len(attach)]) + attach], [terminal])
+    assert b"\x44" in front.recv(1000)  # CONTROL_PAUSED
+    front.sendall(b"\x02\x05\x00")
+    wait_until(lambda: wire.readable([front], 0))
+    front.sendall(b"\x01\x08")
+    wait_until(lambda: len(open_fds(entry["keeper"])) <= before, 15)
+    front.close()
+    os.close(master)
+    os.close(terminal)
 
 
 def null_fds(pid):
