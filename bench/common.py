@@ -48,7 +48,7 @@ def arguments(summary):
     parser = argparse.ArgumentParser(description=summary)
     parser.add_argument("--quick", action="store_true", help="a subset, once")
     parser.add_argument("--repeat", type=int, help="how often each is measured, in turn")
-    parser.add_argument("--only", help="only systems whose name contains this")
+    parser.add_argument("--only", help="only systems that this regular expression finds")
     return parser
 
 
