@@ -207,7 +207,7 @@ class Feeder:
                 fd = os.open(self.go, os.O_WRONLY | os.O_NONBLOCK)
             except OSError:
                 if time.monotonic() > end:
-                    raise SystemExit("the feeder does not run") from None
+                    raise TimeoutError("the feeder does not run") from None
                 time.sleep(0.01)
         os.write(fd, (json.dumps(numbers) + "\n").encode())
         os.close(fd)
