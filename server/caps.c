@@ -102,7 +102,8 @@ dumb(void)
 static struct ansi_caps
 vt100(void)
 {
-	return (struct ansi_caps){.attrs = true, .el = true, .scroll = true, .autowrap = true};
+	return (struct ansi_caps){
+	    .attrs = true, .el = true, .scroll = true, .autowrap = true, .answers = true};
 }
 
 // The Linux console: no alternate screen, no italics, and DECSCUSR is not for it.

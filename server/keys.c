@@ -59,6 +59,9 @@ csi(struct keys *keys, uint8_t byte)
 	keys->state = KEYS_GROUND;
 	if (byte == '~') // Home, as vt220 and rxvt send it
 		return keys->param == 1 || keys->param == 7 ? KEY_FOLLOW : KEY_NONE;
+	if (byte == 'n')
+		return keys->len == 3 && (keys->param == 0 || keys->param == 3) ? KEY_ANSWER
+										: KEY_NONE;
 	return key_of_final(byte);
 }
 

@@ -14,6 +14,7 @@ enum key {
 	KEY_LEFT,
 	KEY_RIGHT,
 	KEY_FOLLOW, // Home, 0: the window follows the cursor again
+	KEY_ANSWER, // none: the terminal's answer to DSR (ECMA-48 8.3.35), `CSI 0 n` or, not well, `3 n`
 };
 
 enum keys_state {

@@ -55,10 +55,13 @@ static const struct command commands[] = {
 	"      --detach-key=KEY  as for hosting a session\n"},
     {"list", cmd_list, "[--json]", "sessions of yours", "      --json  for programs\n"},
     {"stop", cmd_stop, "[NAME]", "end a session: hang up its command", ""},
-    {"view", cmd_view, "[--wait] [--as GUEST] [NAME]", "watch a session in this terminal",
-	"      --wait      wait for a session instead of leaving\n"
-	"      --as GUEST  who watches, for `mirrord who`; for forced commands\n"
-	"      --frames    be the far end of `mirrord watch`\n"
+    {"view", cmd_view, "[--wait] [--as GUEST] [--max-fps=N] [--budget=BYTES] [NAME]",
+	"watch a session in this terminal",
+	"      --wait          wait for a session instead of leaving\n"
+	"      --as GUEST      who watches, for `mirrord who`; for forced commands\n"
+	"      --frames        be the far end of `mirrord watch`\n"
+	"      --max-fps=N     no more than N frames a second, 1 to 240\n"
+	"      --budget=BYTES  no more than so many bytes a second, on average\n"
 	"  q or ^C leaves; the arrow keys move a terminal smaller than the host's\n"},
     {"watch", cmd_watch, "[--ssh=CMD] [USER@]RELAY [NAME]",
 	"watch a session through ssh, as frames",

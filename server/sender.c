@@ -5,14 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#define QUESTION "\x1b[5n" // DSR
+#define QUESTION_LEN (sizeof(QUESTION) - 1)
 #define KEEP_BYTES (64u << 10) // a larger buffer is given back once it is written
 
 void
-sender_init(struct sender *sender, const struct ansi_caps *caps, uint16_t rows, uint16_t cols)
+sender_init(struct sender *sender, const struct ansi_caps *caps, const struct pace_limits *limits,
+    uint16_t rows, uint16_t cols)
 {
 	*sender = (struct sender){.ansi = ansi_new(caps)};
 	window_init(&sender->window, rows, cols);
-	pace_init(&sender->pace);
+	pace_init(&sender->pace, caps->answers, limits);
 }
 
 void
@@ -28,6 +31,7 @@ sender_enter(struct sender *sender)
 {
 	ansi_enter(sender->ansi, &sender->out);
 	ansi_reset(sender->ansi);
+	pace_forget(&sender->pace);
 	pace_wrote_other(&sender->pace);
 	if (sender->screen)
 		pace_want(&sender->pace);
@@ -36,6 +40,9 @@ sender_enter(struct sender *sender)
 void
 sender_leave(struct sender *sender)
 {
+	if (sender->pace.held)
+		sender->out.len = sender->held_from;
+	sender->pace.held = false;
 	ansi_leave(sender->ansi, &sender->out);
 	pace_wrote_other(&sender->pace);
 }
@@ -90,6 +97,19 @@ sender_notice(struct sender *sender, const char *text)
 	want(sender);
 }
 
+// Puts a question in between; what stands behind it may be held.
+static void
+ask_at(struct sender *sender, size_t at)
+{
+	size_t after = sender->out.len - at;
+	uint8_t *gap = buf_reserve(&sender->out, QUESTION_LEN);
+
+	memmove(gap - after + QUESTION_LEN, gap - after, after);
+	memcpy(gap - after, QUESTION, QUESTION_LEN);
+	sender->out.len += QUESTION_LEN;
+	sender->held_from = at + QUESTION_LEN;
+}
+
 void
 sender_paint(struct sender *sender, uint64_t now_us)
 {
@@ -100,13 +120,26 @@ sender_paint(struct sender *sender, uint64_t now_us)
 	screen_unref(seen);
 	if (sender->out.len > before)
 		sender->frames++;
-	pace_painted(&sender->pace, now_us, sender->out.len - before);
+	switch (pace_painted(&sender->pace, now_us, sender->out.len - before, QUESTION_LEN)) {
+	case PACE_NO_QUESTION: break;
+	case PACE_QUESTION_BEFORE: ask_at(sender, before); break;
+	case PACE_QUESTION_AFTER: buf_put(&sender->out, QUESTION, QUESTION_LEN); break;
+	}
+}
+
+void
+sender_give_up(struct sender *sender, uint64_t now_us)
+{
+	bool held = sender->pace.held;
+
+	if (pace_expired(&sender->pace, now_us))
+		ask_at(sender, held ? sender->held_from : sender->out.len);
 }
 
 const uint8_t *
 sender_peek(const struct sender *sender, size_t *len)
 {
-	*len = sender->out.len - sender->sent;
+	*len = (sender->pace.held ? sender->held_from : sender->out.len) - sender->sent;
 	return sender->out.data + sender->sent;
 }
 

@@ -16,11 +16,13 @@ struct sender {
 	struct screen *screen; // a reference: the newest, or NULL
 	struct buf out;        // owned: the bytes not yet taken by the terminal, from `sent` on
 	size_t sent;
+	size_t held_from;       // where the frame begins that waits for an answer (pace.held)
 	uint64_t bytes, frames; // taken by the terminal, painted
 	char notice[SENDER_NOTICE];
 };
 
-void sender_init(struct sender *sender, const struct ansi_caps *caps, uint16_t rows, uint16_t cols);
+void sender_init(struct sender *sender, const struct ansi_caps *caps,
+    const struct pace_limits *limits, uint16_t rows, uint16_t cols);
 void sender_fini(struct sender *sender);
 
 // Enters: to be written before the first frame, and again when something else may have written to
@@ -36,6 +38,8 @@ void sender_notice(struct sender *sender, const char *text); // NULL: none
 
 // Makes the frame that is due: call when pace_next() says PACE_PAINT.
 void sender_paint(struct sender *sender, uint64_t now_us);
+// An answer of the terminal's is missing: call when pace_next() says PACE_GIVE_UP.
+void sender_give_up(struct sender *sender, uint64_t now_us);
 // The bytes to be written; how many were is told with sender_wrote().
 const uint8_t *sender_peek(const struct sender *sender, size_t *len);
 void sender_wrote(struct sender *sender, uint64_t now_us, size_t len);

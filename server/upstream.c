@@ -43,7 +43,7 @@ upstream_tell(struct upstream *up, const struct view_status *status)
 	up->now = *status;
 	if (!up->socket || !up->client->welcomed || uv_is_active((uv_handle_t *)&up->status) ||
 	    (status->rows == up->told.rows && status->cols == up->told.cols &&
-		status->bytes == up->told.bytes))
+		status->bytes == up->told.bytes && !status->lag_us == !up->told.lag_us))
 		return;
 	if (up->told_at && now - up->told_at < STATUS_MS) {
 		uv_timer_start(&up->status, on_status_due, STATUS_MS - (now - up->told_at), 0);

@@ -99,6 +99,24 @@ wait_for_terminal(struct view *view, bool writable)
 
 static void tell_status(struct view *view);
 
+// Looks at what stands between us and the guest's terminal, as far as can be seen from here.
+static void
+look(struct view *view)
+{
+	const struct sockq *sockq = view->options.sockq;
+	struct pace_link link = {0};
+	struct sockq_state state;
+
+	if (sockq && sockq_ask(sockq, &state))
+		link = (struct pace_link){.queued = state.queued,
+		    .counts = state.counts,
+		    .acked = state.acked,
+		    .rtt_us = state.rtt_us,
+		    .rtt_min_us = state.rtt_min_us};
+	link.queued += guest_tty_queued(view->tty);
+	pace_queue(&view->sender.pace, now_us(), &link);
+}
+
 // Does all there is to do for the terminal now, and arranges to be called when there is more.
 static void
 pump(struct view *view)
@@ -110,9 +128,11 @@ pump(struct view *view)
 	while (writable && !view->leaving) {
 		step = pace_next(&view->sender.pace, now_us(), &at);
 		if (step == PACE_ASK)
-			pace_queue(&view->sender.pace, now_us(), guest_tty_queued(view->tty));
+			look(view);
 		else if (step == PACE_PAINT)
 			sender_paint(&view->sender, now_us());
+		else if (step == PACE_GIVE_UP)
+			sender_give_up(&view->sender, now_us());
 		else
 			break;
 		writable = write_out(view);
@@ -174,6 +194,7 @@ view_status(const struct view *view)
 {
 	return (struct view_status){.rows = view->sender.window.rows,
 	    .cols = view->sender.window.cols,
+	    .rtt_us = pace_rtt(&view->sender.pace),
 	    .lag_us = view->sender.pace.lag_us,
 	    .bytes = view->sender.bytes,
 	    .frames = view->sender.frames};
@@ -201,6 +222,11 @@ on_key(struct view *view, enum key key)
 	case KEY_LEFT: sender_pan(&view->sender, 0, -1); break;
 	case KEY_RIGHT: sender_pan(&view->sender, 0, 1); break;
 	case KEY_FOLLOW: sender_follow(&view->sender); break;
+	case KEY_ANSWER:
+		if (view->sender.pace.proof.count)
+			look(view); // what the queue says may be old
+		pace_answer(&view->sender.pace, now_us());
+		break;
 	}
 }
 
@@ -320,7 +346,7 @@ view_new(struct guest_tty *tty, const struct view_options *options)
 	}
 	view->tty = tty;
 	view->options = *options;
-	sender_init(&view->sender, options->caps, options->rows, options->cols);
+	sender_init(&view->sender, options->caps, &options->limits, options->rows, options->cols);
 	if (!start_loop(view)) {
 		view_free(view);
 		return NULL;
@@ -350,6 +376,30 @@ view_free(struct view *view)
 	free(view);
 }
 
+// What the terminal answers once we are gone would be typed into the shell.
+static void
+await_answers(struct view *view, uint64_t due)
+{
+	const struct proof *proof = &view->sender.pace.proof;
+
+	while (proof->count && !proof->mute) {
+		struct pollfd pollfd = {.fd = view->tty->fd, .events = POLLIN};
+		uint8_t data[KEYS_BYTES];
+		uint64_t now = now_us() / 1000;
+		ssize_t got;
+
+		if (now >= due || (poll(&pollfd, 1, (int)(due - now)) < 0 && errno != EINTR))
+			return;
+		got = read(view->tty->fd, data, sizeof(data));
+		if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+			return;
+		for (size_t at = 0, used; got > 0 && at < (size_t)got; at += used)
+			if (keys_next(&view->keys, data + at, (size_t)got - at, &used) ==
+			    KEY_ANSWER)
+				pace_answer(&view->sender.pace, now_us());
+	}
+}
+
 // Leaves the terminal as it was, as far as it takes bytes within a moment.
 static void
 go(struct view *view)
@@ -371,6 +421,7 @@ go(struct view *view)
 		else
 			poll(&pollfd, 1, (int)(due - now));
 	}
+	await_answers(view, due);
 	guest_tty_restore(view->tty);
 }
 

@@ -4,14 +4,18 @@
 #pragma once
 
 #include "server/guest_tty.h"
+#include "server/pace.h"
+#include "server/sockq.h"
 #include "server/viewproto.h"
 #include "vt/ansi.h"
 
 #include <uv.h>
 
 struct view_options {
-	uint16_t rows, cols;                                           // of the terminal
-	const struct ansi_caps *caps;                                  // borrowed
+	uint16_t rows, cols;          // of the terminal
+	const struct ansi_caps *caps; // borrowed
+	const struct sockq *sockq;    // borrowed: sshd's connection, or NULL
+	struct pace_limits limits;
 	void *user;                                                    // for
 	void (*painted)(void *user, const struct view_status *status); // after each turn; or NULL
 };

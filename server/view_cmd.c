@@ -19,12 +19,15 @@
 #include <unistd.h>
 
 #define WAIT_MS 500 // between two looks for a session with --wait
+#define FPS_MAX 240 // no terminal shows more
+#define BUDGET_MAX (UINT64_C(1) << 40)
 
 struct options {
 	const char *name; // of the session, or NULL
 	const char *as;   // who watches, or ""
 	bool wait;
 	bool frames; // for `mirrord watch`
+	struct pace_limits limits;
 };
 
 static int
@@ -34,12 +37,27 @@ fail(int status, const char *text)
 	return status;
 }
 
+// A whole number from 1 to `max`.
+static bool
+parse_number(const char *text, uint64_t max, uint64_t *value)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9') // strtoull takes signs and spaces
+		return false;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	return !*end && !errno && *value >= 1 && *value <= max;
+}
+
 static int
 parse(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {{"as", required_argument, NULL, 'a'},
-	    {"frames", no_argument, NULL, 'f'}, {"wait", no_argument, NULL, 'w'},
+	    {"budget", required_argument, NULL, 'b'}, {"frames", no_argument, NULL, 'f'},
+	    {"max-fps", required_argument, NULL, 'm'}, {"wait", no_argument, NULL, 'w'},
 	    {NULL, 0, NULL, 0}};
+	uint64_t value;
 	int option;
 
 	*options = (struct options){.as = ""};
@@ -48,7 +66,18 @@ parse(int argc, char **argv, struct options *options)
 	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		switch (option) {
 		case 'a': options->as = optarg; break;
+		case 'b':
+			if (!parse_number(optarg, BUDGET_MAX, &options->limits.budget))
+				return fail(EX_USAGE, "the allowed range of --budget is from 1 "
+						      "byte a second to 1099511627776");
+			break;
 		case 'f': options->frames = true; break;
+		case 'm':
+			if (!parse_number(optarg, FPS_MAX, &value))
+				return fail(EX_USAGE, "the allowed range of --max-fps is from 1 "
+						      "frame a second to 240");
+			options->limits.max_fps = (uint32_t)value;
+			break;
 		case 'w': options->wait = true; break;
 		default: return option_bad("view", option, argv);
 		}
@@ -212,6 +241,7 @@ cmd_view(int argc, char **argv)
 	struct ansi_caps caps;
 	struct guest_tty tty;
 	struct watcher watcher;
+	struct sockq sockq;
 	uint16_t rows, cols;
 	int status = parse(argc, argv, &options);
 
@@ -236,9 +266,15 @@ cmd_view(int argc, char **argv)
 	viewclient_hello(&hello, VIEW_ROLE_VIEW, rows, cols);
 	strcpy(hello.name, options.as);
 	caps = caps_from_environment();
+	sockq_open(&sockq, getenv("SSH_CONNECTION"));
 
-	const struct view_options view_options = {
-	    .rows = rows, .cols = cols, .caps = &caps, .user = &watcher, .painted = on_painted};
+	const struct view_options view_options = {.rows = rows,
+	    .cols = cols,
+	    .caps = &caps,
+	    .sockq = &sockq,
+	    .limits = options.limits,
+	    .user = &watcher,
+	    .painted = on_painted};
 	const struct upstream_sink sink = {.user = &watcher,
 	    .screen = on_screen,
 	    .notice = on_notice,
@@ -247,6 +283,7 @@ cmd_view(int argc, char **argv)
 
 	watcher.view = view_new(&tty, &view_options);
 	if (!watcher.view) {
+		sockq_close(&sockq);
 		guest_tty_close(&tty);
 		return fail(EX_OSERR, "cannot set up the terminal");
 	}
@@ -254,6 +291,7 @@ cmd_view(int argc, char **argv)
 	status = watch(&watcher, text);
 	view_free(watcher.view);
 	upstream_fini(&watcher.up);
+	sockq_close(&sockq);
 	guest_tty_close(&tty);
 	return *text ? fail(status, text) : status;
 }

@@ -50,6 +50,7 @@ ansi_caps_modern(void)
 	    .cursor_hide = true,
 	    .cursor_shape = true,
 	    .sync = true,
+	    .answers = true,
 	    .italic = true,
 	    .strike = true,
 	    .overline = true,

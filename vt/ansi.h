@@ -19,6 +19,7 @@ struct ansi_caps {
 	bool cursor_hide;  // ?25
 	bool cursor_shape; // DECSCUSR
 	bool sync;         // ?2026
+	bool answers;      // DSR: for senders, ansi itself never asks
 	bool italic, strike, overline, faint, underline_style, underline_colour;
 };
 

@@ -11,11 +11,11 @@
 
 #include "server/keys.h"
 
-// The keys that a read of these bytes gives, one letter each: l eave, u d L R, f ollow.
+// The keys that a read of these bytes gives, one letter each: l eave, u d L R, f ollow, a nswer.
 static const char *
 read_bytes(struct keys *keys, const char *data, size_t len)
 {
-	static const char letters[] = "-ludLRf";
+	static const char letters[] = "-ludLRfa";
 	static char got[64];
 	size_t count = 0, used;
 
@@ -82,6 +82,20 @@ everything_else_does_nothing(void **state)
 }
 
 static void
+an_answer_to_a_question_is_told_from_keys(void **state)
+{
+	struct keys keys = {0};
+	(void)state;
+
+	assert_string_equal(read_text(&keys, "\x1b[0n"), "a");
+	assert_string_equal(read_text(&keys, "x\x1b[0n\x1b[3n\x1b[A"), "aau");
+	assert_string_equal(read_text(&keys, "\x1b[n\x1b[5n\x1b[00n\x1b[?0n\x1b[0;0n\x1b[An"), "u");
+	assert_string_equal(read_text(&keys, "\x1b["), "");
+	assert_string_equal(read_text(&keys, "0"), "");
+	assert_string_equal(read_text(&keys, "nq"), "al");
+}
+
+static void
 strings_that_a_terminal_answers_with_are_swallowed(void **state)
 {
 	struct keys keys = {0};
@@ -136,6 +150,7 @@ main(void)
 	    cmocka_unit_test(keys_are_known_in_each_coding),
 	    cmocka_unit_test(a_sequence_cut_anywhere_is_the_same),
 	    cmocka_unit_test(everything_else_does_nothing),
+	    cmocka_unit_test(an_answer_to_a_question_is_told_from_keys),
 	    cmocka_unit_test(strings_that_a_terminal_answers_with_are_swallowed),
 	    cmocka_unit_test(no_state_keeps_a_guest_from_leaving),
 	    cmocka_unit_test(endless_sequences_end),
