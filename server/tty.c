@@ -13,12 +13,13 @@
 #define ESC "\033"
 #define CSI ESC "["
 
-// Order matters: ?1049l restores the cursor of the main screen, so the cursor is saved first for
-// terminals that do it even when they show the main screen already; DECSTBM moves the cursor home.
+// Order matters. ?1049l moves the cursor to where the last ?1049h saved it, in some terminals (tmux)
+// also when they show the main screen already; ?1049h before it saves where it is now then, and does
+// nothing to the save of a program that left its own screen up. DECSTBM moves the cursor home.
 // clang-format off
 const char tty_reset_modes[] =
     ESC "\\"                  // ends a string (OSC, DCS ...) that was cut short
-    ESC "7" CSI "?1049l"      // main screen
+    CSI "?1049h" CSI "?1049l" // main screen
     ESC "7" CSI "r" ESC "8"   // scroll region: all
     CSI "?25h" CSI "?7h"      // cursor shown, autowrap
     CSI "4l" CSI "?5l"        // replace mode, normal video

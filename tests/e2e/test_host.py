@@ -272,6 +272,21 @@ def test_a_killed_front_has_its_terminal_restored_by_the_keeper(mirrord, termina
         mirrord.run("stop", "shared")
 
 
+@pytest.mark.parametrize("left_on", [False, True], ids=["main_screen", "alternate_screen"])
+def test_the_cursor_is_left_below_the_output_in_tmux(mirrord, terminals, folder, left_on):
+    """Also where a full-screen program has run before, whose ?1049l tmux would carry out again."""
+    before = "printf '\\033[?1049hfull\\033[?1049lbefore\\n'"
+    program = "seq 6"
+    if left_on:
+        program += "; printf '\\033[?1049h\\033[2J\\033[9;9Halternate'"
+    path = folder / "program"
+    path.write_text(f"{program}\n")
+    tmux = terminals(rig.Tmux(folder, ["sh", "-c", f"{before}; {mirrord.binary} -n t -- sh {path}; "
+                                       "echo here; exec sleep 1000"], 12, 40, mirrord.env))
+    wait_until(lambda: "here" in "".join(tmux.text()), what=tmux.text)
+    assert [row for row in tmux.text() if row] == ["1", "2", "3", "4", "5", "6", "here"]
+
+
 def test_a_shell_that_took_its_terminal_back_is_left_alone(mirrord, terminals):
     """The keeper restores only what a front left: raw mode."""
     terminal = bash(mirrord, terminals)
