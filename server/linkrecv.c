@@ -117,15 +117,12 @@ on_base(struct linkrecv *recv, const struct msg *msg, struct view_bye *bye)
 }
 
 static enum linkrecv_event
-on_frame(struct linkrecv *recv, const struct msg *msg, uint64_t now_us, struct view_bye *bye)
+on_frame(
+    struct linkrecv *recv, const uint8_t *data, size_t len, uint64_t now_us, struct view_bye *bye)
 {
-	struct screen *screen = NULL;
-	struct buf frame = {0};
 	const char *why;
+	struct screen *screen = frame_apply(recv->base, data, len, &why);
 
-	if (inflater_put(recv->inflater, msg->data, msg->len, MSG_MAX, &frame))
-		screen = frame_apply(recv->base, frame.data, frame.len, &why);
-	buf_fini(&frame);
 	if (!screen)
 		return broken(bye, "the mirrord there sent a broken frame");
 	screen_unref(recv->base);
@@ -137,6 +134,48 @@ on_frame(struct linkrecv *recv, const struct msg *msg, uint64_t now_us, struct v
 	return LINKRECV_SCREEN;
 }
 
+static enum linkrecv_event
+on_message(struct linkrecv *recv, const struct msg *msg, uint64_t now_us, struct view_bye *bye)
+{
+	switch (msg->type) {
+	case LINK_BASE: return on_base(recv, msg, bye);
+	case LINK_FRAME: return on_frame(recv, msg->data, msg->len, now_us, bye);
+	case LINK_NOTICE:
+		return link_notice_get(msg, bye->text)
+			   ? LINKRECV_NOTICE
+			   : broken(bye, "the mirrord there sent a broken notice");
+	case LINK_BYE:
+		return view_bye_get(msg, bye)
+			   ? LINKRECV_BYE
+			   : broken(bye, "the mirrord there said goodbye in a way unheard of");
+	default: return broken(bye, "the mirrord there said something unheard of");
+	}
+}
+
+// One piece of the stream: what begins with 0 is a message, all else a frame.
+static enum linkrecv_event
+on_packed(
+    struct linkrecv *recv, const uint8_t *data, size_t len, uint64_t now_us, struct view_bye *bye)
+{
+	enum linkrecv_event event;
+	struct buf plain = {0};
+
+	if (!inflater_put(recv->inflater, data, len, MSG_MAX, &plain) || !plain.len) {
+		event = broken(bye, "the mirrord there sent what cannot be inflated");
+	} else if (plain.data[0]) {
+		event = on_frame(recv, plain.data, plain.len, now_us, bye);
+	} else {
+		struct reader reader = {.data = plain.data + 1, .len = plain.len - 1};
+		struct msg msg = {.type = reader_u8(&reader)};
+
+		msg.data = reader.data;
+		msg.len = reader.len;
+		event = on_message(recv, &msg, now_us, bye);
+	}
+	buf_fini(&plain);
+	return event;
+}
+
 enum linkrecv_event
 linkrecv_next(struct linkrecv *recv, uint64_t now_us, struct view_bye *bye)
 {
@@ -145,28 +184,16 @@ linkrecv_next(struct linkrecv *recv, uint64_t now_us, struct view_bye *bye)
 
 	while (event == LINKRECV_NONE) {
 		size_t max = recv->welcomed ? MSG_MAX : FIRST_MAX;
-		enum msg_status status = msg_get(&recv->in, &recv->used, max, &msg);
 
-		if (status == MSG_NONE)
+		switch (msg_get(&recv->in, &recv->used, max, &msg)) {
+		case MSG_NONE:
 			return recv->welcomed || like_welcome(recv) ? LINKRECV_NONE
 								    : not_mirrord(bye);
-		if (status == MSG_BAD || !recv->welcomed)
-			return status == MSG_BAD ? not_mirrord(bye)
-						 : on_welcome(recv, &msg, now_us, bye);
-		switch (msg.type) {
-		case LINK_BASE: event = on_base(recv, &msg, bye); break;
-		case LINK_FRAME: return on_frame(recv, &msg, now_us, bye);
-		case LINK_NOTICE:
-			return link_notice_get(&msg, bye->text)
-				   ? LINKRECV_NOTICE
-				   : broken(bye, "the mirrord there sent a broken notice");
-		case LINK_BYE:
-			return view_bye_get(&msg, bye)
-				   ? LINKRECV_BYE
-				   : broken(
-					 bye, "the mirrord there said goodbye in a way unheard of");
-		default: return broken(bye, "the mirrord there said something unheard of");
+		case MSG_BAD: return not_mirrord(bye);
+		case MSG_ONE: break;
 		}
+		event = recv->welcomed ? on_packed(recv, msg.data - 1, msg.len + 1, now_us, bye)
+				       : on_welcome(recv, &msg, now_us, bye);
 	}
 	return event;
 }

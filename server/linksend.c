@@ -86,16 +86,79 @@ linksend_show(struct linksend *send, struct screen *screen)
 	linkpace_want(&send->pace);
 }
 
+// ---- through the stream ------------------------------------------------------------------------
+
+static void
+put_packed(struct linksend *send, const struct buf *plain)
+{
+	struct buf packed = {0};
+
+	deflater_put(send->deflater, plain->data, plain->len, &packed);
+	buf_put_bytes(&send->out, packed.data, packed.len);
+	buf_fini(&packed);
+}
+
+// What is no frame begins with 0, which no frame does. `message` is given up.
+static void
+put_message(struct linksend *send, struct buf *message)
+{
+	struct buf plain = {0};
+	struct msg msg;
+	size_t used = 0;
+
+	if (msg_get(message, &used, MSG_MAX, &msg) != MSG_ONE)
+		abort(); // we made it
+	buf_put_u8(&plain, 0);
+	buf_put_u8(&plain, msg.type);
+	buf_put(&plain, msg.data, msg.len);
+	put_packed(send, &plain);
+	buf_fini(&plain);
+	buf_fini(message);
+}
+
 void
 linksend_notice(struct linksend *send, const char *text)
 {
-	link_notice_put(&send->out, text ? text : "");
+	struct buf message = {0};
+
+	link_notice_put(&message, text ? text : "");
+	put_message(send, &message);
 }
 
 void
 linksend_bye(struct linksend *send, int status, const char *text)
 {
-	link_bye_put(&send->out, status, text);
+	struct buf message = {0};
+
+	link_bye_put(&message, status, text);
+	put_message(send, &message);
+}
+
+static void
+put_base(struct linksend *send)
+{
+	struct buf message = {0};
+
+	send->sent = link_base_make(&send->have, send->screen, &message);
+	if (send->sent)
+		put_message(send, &message);
+}
+
+// The first frame may be empty, and says that the watcher is up to date.
+static void
+put_frame(struct linksend *send, const struct buf *frame)
+{
+	struct buf message = {0};
+
+	if (frame->len) {
+		put_packed(send, frame);
+	} else if (!send->frames) {
+		msg_put(&message, LINK_FRAME, NULL, 0);
+		put_message(send, &message);
+	} else {
+		return;
+	}
+	send->frames++;
 }
 
 uint64_t
@@ -107,18 +170,13 @@ linksend_due(const struct linksend *send, uint64_t now_us)
 void
 linksend_frame(struct linksend *send, uint64_t now_us)
 {
-	size_t begin, before = send->out.len;
+	size_t before = send->out.len;
 	struct buf frame = {0};
 
 	if (!send->frames)
-		send->sent = link_base_make(&send->have, send->screen, &send->out);
+		put_base(send);
 	frame_encode(send->sent, send->screen, &frame);
-	if (frame.len || !send->frames) { // the first one says that the watcher is up to date
-		begin = msg_begin(&send->out, LINK_FRAME);
-		deflater_put(send->deflater, frame.data, frame.len, &send->out);
-		msg_end(&send->out, begin);
-		send->frames++;
-	}
+	put_frame(send, &frame);
 	buf_fini(&frame);
 	screen_unref(send->sent);
 	send->sent = screen_ref(send->screen);

@@ -79,10 +79,11 @@ enum link_msg {
 	LINK_SIZE = 0x03,  // rows, cols of its terminal
 	// to the watcher
 	LINK_WELCOME = 0x41, // magic[7], version; at once
-	LINK_BASE = 0x42,    // before the first frame: which rows of what it has are the base
-	LINK_FRAME = 0x43,   // a frame, through the connection's deflate stream
-	LINK_NOTICE = 0x44,  // one line to show over the screen; empty: none any more
-	LINK_BYE = 0x45,     // exit status, one sentence
+	// after that through the connection's deflate stream, as frames are
+	LINK_BASE = 0x42,   // before the first frame: which rows of what it has are the base
+	LINK_FRAME = 0x43,  // the first frame, if it is an empty one
+	LINK_NOTICE = 0x44, // one line to show over the screen; empty: none any more
+	LINK_BYE = 0x45,    // exit status, one sentence
 };
 #define LINK_COMMAND "mirrord view --frames" // what ssh is asked to run
 

@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import time
+import zlib
 
 import pytest
 import rig
@@ -238,6 +239,13 @@ def test_ssh_goes_with_the_watcher(mirrord, link):
 WELCOME = wire.message(0x41, wire.MAGIC + wire.varint(1))
 
 
+def packed(plain):
+    """WELCOME, then this as the first piece of the stream."""
+    stream = zlib.compressobj(wbits=-15)
+    data = stream.compress(plain) + stream.flush(zlib.Z_SYNC_FLUSH)
+    return WELCOME + wire.varint(len(data)) + data
+
+
 def printf(data):
     return "printf '" + "".join(f"\\{byte:03o}" for byte in data) + "'"
 
@@ -253,13 +261,15 @@ def printf(data):
     ("cat /dev/zero", 76, b"is not mirrord"),
     (printf(wire.message(0x41, b"mirrorq\1")), 76, b"is not mirrord"),
     (printf(wire.message(0x41, wire.MAGIC + wire.varint(7) + b"x")), 76, b"version 7"),
-    (printf(WELCOME + wire.message(0x43, b"\xff\xff\xff")), 76, b"broken frame"),
-    (printf(WELCOME + wire.message(0x42, b"\xff")), 76, b"do not have"),
-    (printf(WELCOME + wire.message(0x50)), 76, b"unheard of"),
-    (printf(WELCOME + wire.message(0x44, wire.text("\x1b[2J"))), 76, b"broken notice"),
-    (printf(WELCOME + wire.message(0x45, wire.varint(69) + wire.text("there is no session"))), 69,
+    (printf(WELCOME + wire.message(0xff, b"\xff\xff\xff")), 76, b"cannot be inflated"),
+    (printf(packed(b"\x7f")), 76, b"broken frame"),
+    (printf(packed(b"\0")), 76, b"unheard of"),
+    (printf(packed(b"\0\x42\xff")), 76, b"do not have"),
+    (printf(packed(b"\0\x50")), 76, b"unheard of"),
+    (printf(packed(b"\0\x44" + wire.text("\x1b[2J"))), 76, b"broken notice"),
+    (printf(packed(b"\0\x45" + wire.varint(69) + wire.text("there is no session"))), 69,
      b"there is no session"),
-    (printf(WELCOME + wire.message(0x45, wire.varint(0) + wire.text("\x1b]0;x\x07"))), 76,
+    (printf(packed(b"\0\x45" + wire.varint(0) + wire.text("\x1b]0;x\x07"))), 76,
      b"goodbye"),
     (printf(WELCOME), 69, b"ended the link"),
 ])
