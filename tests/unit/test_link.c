@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: ISC
+// Both ends of a link, joined by memory.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/linkrecv.h"
+#include "server/linksend.h"
+#include "server/words.h"
+#include "vt/model.h"
+
+#include <stdlib.h>
+
+#define T0 1000000
+
+struct pair {
+	struct model *model;
+	struct linksend send;
+	struct linkrecv recv;
+	uint64_t now;
+	struct view_bye bye;
+	size_t carried; // bytes to the watcher on this link
+};
+
+static void
+say(struct pair *pair, const char *text)
+{
+	struct screen *screen;
+
+	model_feed(pair->model, (const uint8_t *)text, strlen(text));
+	screen = model_screen(pair->model);
+	linksend_show(&pair->send, screen);
+	screen_unref(screen);
+}
+
+// A new connection, HELLO said and heard.
+static void
+dial(struct pair *pair)
+{
+	struct link_hello hello;
+	struct buf out = {0};
+	struct msg msg;
+	size_t used = 0;
+
+	linksend_init(&pair->send, pair->now);
+	linkrecv_start(&pair->recv, 24, 80, "s", &out);
+	assert_int_equal(msg_get(&out, &used, LIMIT_LINK_HELLO_BYTES, &msg), MSG_ONE);
+	assert_true(link_hello_get(&msg, &hello));
+	assert_string_equal(hello.session, "s");
+	linksend_hello(&pair->send, &hello);
+	buf_fini(&out);
+	pair->carried = 0;
+}
+
+static void
+hang_up(struct pair *pair)
+{
+	linksend_fini(&pair->send);
+}
+
+static struct pair
+pair_new(void)
+{
+	struct pair pair = {.now = T0, .model = model_new(24, 80, NULL)};
+
+	linkrecv_init(&pair.recv);
+	dial(&pair);
+	return pair;
+}
+
+static void
+pair_free(struct pair *pair)
+{
+	hang_up(pair);
+	linkrecv_fini(&pair->recv);
+	model_free(pair->model);
+}
+
+// Carries at most `limit` bytes to the watcher, in pieces, and its ACKs back. The last event.
+static enum linkrecv_event
+carry(struct pair *pair, size_t limit)
+{
+	enum linkrecv_event last = LINKRECV_NONE, event;
+	size_t len;
+
+	for (;;) {
+		const uint8_t *data;
+
+		while (linksend_due(&pair->send, pair->now) <= pair->now)
+			linksend_frame(&pair->send, pair->now);
+		data = linksend_peek(&pair->send, &len);
+		if (len > 7)
+			len = 7;
+		if (len > limit - pair->carried)
+			len = limit - pair->carried;
+		if (!len)
+			return last;
+		linkrecv_feed(&pair->recv, data, len);
+		linksend_wrote(&pair->send, len);
+		pair->carried += len;
+		while (
+		    (event = linkrecv_next(&pair->recv, pair->now, &pair->bye)) != LINKRECV_NONE) {
+			last = event;
+			if (event == LINKRECV_BROKEN || event == LINKRECV_BYE)
+				return event;
+		}
+		pair->now += 200000;
+		if (linkrecv_ack_due(&pair->recv) <= pair->now) {
+			struct buf out = {0};
+
+			linkrecv_ack(&pair->recv, pair->now, &out);
+			assert_true(linksend_feed(&pair->send, pair->now, out.data, out.len));
+			buf_fini(&out);
+		}
+	}
+}
+
+static void
+same(const struct pair *pair)
+{
+	struct screen *screen = model_screen(pair->model);
+	char why[256];
+
+	if (!screen_explain(screen, pair->recv.screen, why, sizeof(why)))
+		fail_msg("%s", why);
+	screen_unref(screen);
+}
+
+static const char page[] = "\x1b[H\x1b[2Jone \x1b[31mred\x1b[m\r\ntwo \xe6\x97\xa5\r\nthree\r\n"
+			   "\x1b[44mfour with a background\x1b[K\x1b[m\r\nfive\r\nsix\r\n";
+
+static void
+the_watcher_has_the_hosts_screen(void **state)
+{
+	struct pair pair = pair_new();
+	(void)state;
+
+	for (int i = 0; i < 100; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "line %d \x1b[%dm%d\x1b[m\r\n", i, 31 + i % 7, i * i);
+		say(&pair, line);
+		assert_int_equal(carry(&pair, SIZE_MAX), LINKRECV_SCREEN);
+		same(&pair);
+	}
+	assert_int_equal(pair.send.frames, 100);
+	say(&pair, ""); // nothing changed
+	assert_int_equal(carry(&pair, SIZE_MAX), LINKRECV_NONE);
+	model_resize(pair.model, 10, 33);
+	say(&pair, "x");
+	carry(&pair, SIZE_MAX);
+	same(&pair);
+	pair_free(&pair);
+}
+
+static void
+a_link_cut_at_any_byte_resumes(void **state)
+{
+	size_t whole;
+	(void)state;
+
+	for (size_t cut = 0, end = 1; cut < end; cut++) {
+		struct pair pair = pair_new();
+
+		say(&pair, page);
+		carry(&pair, SIZE_MAX);
+		whole = pair.carried;
+		say(&pair, "seven\r\n\x1b[2;1H\x1b[Lbetween\x1b[9H");
+		carry(&pair, SIZE_MAX);
+		hang_up(&pair);
+		dial(&pair);
+		say(&pair, "and \x1b[1mmore\x1b[m\r\n");
+		carry(&pair, cut);
+		if (cut == 0)
+			end = whole * 2;
+		if (cut >= pair.carried + 1)
+			end = 0; // all of it fits: the last one
+		hang_up(&pair);
+		dial(&pair);
+		say(&pair, "after\r\n");
+		assert_int_equal(carry(&pair, SIZE_MAX), LINKRECV_SCREEN);
+		same(&pair);
+		pair_free(&pair);
+	}
+}
+
+static void
+a_resumed_link_sends_what_changed(void **state)
+{
+	struct pair pair = pair_new();
+	size_t key;
+	(void)state;
+
+	say(&pair, page);
+	for (int i = 0; i < 30; i++) {
+		char line[96];
+
+		snprintf(
+		    line, sizeof(line), "%d %d a longer line of text %d\r\n", i, i * 7919, i * i);
+		say(&pair, line);
+	}
+	carry(&pair, SIZE_MAX);
+	key = pair.carried;
+	hang_up(&pair);
+	dial(&pair);
+	say(&pair, "just this\r\n"); // scrolls all by one
+	carry(&pair, SIZE_MAX);
+	same(&pair);
+	print_message("key frame %d bytes, resumed %d\n", (int)key, (int)pair.carried);
+	assert_true(pair.carried * 4 < key);
+	hang_up(&pair);
+	dial(&pair);
+	say(&pair, ""); // nothing: one empty frame says that the link is up
+	assert_int_equal(carry(&pair, SIZE_MAX), LINKRECV_SCREEN);
+	same(&pair);
+	model_resize(pair.model, 20, 70);
+	hang_up(&pair);
+	dial(&pair);
+	say(&pair, "narrower");
+	carry(&pair, SIZE_MAX);
+	same(&pair);
+	pair_free(&pair);
+}
+
+static void
+notices_and_goodbyes_arrive(void **state)
+{
+	struct pair pair = pair_new();
+	(void)state;
+
+	linksend_notice(&pair.send, "wait");
+	assert_int_equal(carry(&pair, SIZE_MAX), LINKRECV_NOTICE);
+	assert_string_equal(pair.bye.text, "wait");
+	linksend_notice(&pair.send, NULL);
+	assert_int_equal(carry(&pair, SIZE_MAX), LINKRECV_NOTICE);
+	assert_string_equal(pair.bye.text, "");
+	linksend_bye(&pair.send, 69, "gone");
+	assert_int_equal(carry(&pair, SIZE_MAX), LINKRECV_BYE);
+	assert_int_equal(pair.bye.status, 69);
+	assert_string_equal(pair.bye.text, "gone");
+	pair_free(&pair);
+}
+
+static void
+the_far_end_refuses_what_a_watcher_may_not_say(void **state)
+{
+	static const struct {
+		const char *said;
+		size_t len;
+	} cases[] = {{"\x00", 1}, {"\x01\x01", 2}, {"\x02\x07x", 3}, {"\x7f", 1},
+	    {"\x03\x02\x01\x00", 4}, // an ACK of a frame that was not sent
+	    {"\x03\x03\x00\x10", 4}, {"\x02\x03\x10", 3}, {"\x04\x03\x10\x10\x10", 5},
+	    {"\x04\x02\x00\x00\x00", 5}};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pair pair = pair_new();
+
+		assert_false(linksend_feed(
+		    &pair.send, pair.now, (const uint8_t *)cases[i].said, cases[i].len));
+		pair_free(&pair);
+	}
+}
+
+static void
+a_base_of_a_screen_that_is_not_there_is_refused(void **state)
+{
+	struct screen *have = screen_blank(9, 80);
+	const uint8_t bits[] = {1, 0, 0};
+	struct msg msg = {.type = LINK_BASE, .data = bits, .len = 2};
+	struct screen *base = link_base_get(&msg, have);
+	(void)state;
+
+	assert_non_null(base);
+	screen_unref(base);
+	assert_null(link_base_get(&msg, NULL));
+	msg.len = 3;
+	assert_null(link_base_get(&msg, have));
+	msg.len = 1;
+	assert_null(link_base_get(&msg, have));
+	screen_unref(have);
+}
+
+static void
+words_are_those_of_a_shell(void **state)
+{
+	static const char *const wanted[] = {"ssh", "-p", "22", "a b", "c\"d'e", "", "f\\g"};
+	char *words[8];
+	size_t count = words_split("  ssh -p\t22 'a b' \"c\\\"d'e\" '' f\\\\g ", words, 8);
+	(void)state;
+
+	assert_int_equal(count, 7);
+	for (size_t i = 0; i < count; i++) {
+		assert_string_equal(words[i], wanted[i]);
+		free(words[i]);
+	}
+	assert_int_equal(words_split("", words, 8), 0);
+	assert_int_equal(words_split("  ", words, 8), 0);
+	assert_int_equal(words_split("a 'b", words, 8), 0);
+	assert_int_equal(words_split("a b c", words, 2), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_watcher_has_the_hosts_screen),
+	    cmocka_unit_test(a_link_cut_at_any_byte_resumes),
+	    cmocka_unit_test(a_resumed_link_sends_what_changed),
+	    cmocka_unit_test(notices_and_goodbyes_arrive),
+	    cmocka_unit_test(the_far_end_refuses_what_a_watcher_may_not_say),
+	    cmocka_unit_test(a_base_of_a_screen_that_is_not_there_is_refused),
+	    cmocka_unit_test(words_are_those_of_a_shell),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
