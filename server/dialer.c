@@ -20,7 +20,7 @@ extern char **environ;
 enum order { ORDER_DIAL = 'd', ORDER_KILL = 'k' };
 
 struct packet {
-	int event; // enum dialer_event
+	enum dialer_event event;
 	int status;
 };
 
@@ -224,7 +224,7 @@ dialer_next(struct dialer *dialer, struct dialer_news *news)
 		return DIALER_GONE;
 	news->status = packet.status;
 	if (packet.event != DIALER_OPEN)
-		return (enum dialer_event)packet.event;
+		return packet.event;
 	header = CMSG_FIRSTHDR(&msg);
 	if (!header || header->cmsg_len != CMSG_LEN(sizeof(fds))) // out of descriptors
 		return DIALER_GONE;
