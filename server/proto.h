@@ -91,6 +91,8 @@ enum link_msg {
 #define LIMIT_NAME 64             // bytes of a session's or person's name
 #define LIMIT_TEXT 256            // bytes of any other string from a peer
 #define LIMIT_VIEWERS 1024        // connections a mirror serves at once
+#define LIMIT_ACCOUNT_VIEWERS 256 // of them from one uid that is not the host's
+#define LIMIT_QUERY_MS 5000       // from a query's last message to its next
 #define LIMIT_HELLO_BYTES 2048    // a HELLO is not larger
 #define LIMIT_HELLO_MS 5000       // from connection to a whole HELLO
 #define LIMIT_RING_BYTES (8u << 20) // PTY bytes the keeper keeps since the last dump

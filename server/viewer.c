@@ -12,10 +12,14 @@
 #include <unistd.h>
 
 #define READ_BYTES 4096
-#define REQUEST_MAX 256  // bytes of any message after the hello
-#define TOKENS_MAX 64    // messages a peer may send at once; a client of ours sends one a second
-#define TOKENS_PER_S 8   // and in the long run
+#define REQUEST_MAX 256 // bytes of any message after the hello
+#define TOKENS_MAX 64   // messages a peer may send at once; a client of ours sends one a second
+#define TOKENS_PER_S 8  // and in the long run
+// Hellos and queries of a guest's uid: at once (all come again when a mirror dies), and in the long run.
+#define ACCOUNT_TOKENS_MAX (2 * LIMIT_ACCOUNT_VIEWERS)
+#define ACCOUNT_TOKENS_PER_S 32
 #define HOST_RESERVED 16 // connections kept for the host, however many watch
+#define REFUSED_MAX 8    // connections without a place that wait to be told so
 
 static void process(struct viewer *viewer);
 
@@ -167,8 +171,12 @@ on_key(struct viewer *viewer, const struct msg *msg)
 			viewer_drained(viewer);
 		return;
 	}
-	put_key(viewer->viewers, &out);
-	send_and_free(viewer, &out);
+	if (viewer->host) {
+		put_key(viewer->viewers, &out);
+		send_and_free(viewer, &out);
+	} else {
+		viewer_send(viewer, viewers_asked(viewer->viewers));
+	}
 }
 
 // Whether this peer may ask what only the host may.
@@ -258,7 +266,7 @@ introduce(struct viewer *viewer, const struct view_hello *hello)
 }
 
 static void
-welcome(struct viewer *viewer, const struct view_hello *hello)
+welcome(struct viewer *viewer)
 {
 	struct viewers *viewers = viewer->viewers;
 	struct view_welcome words = {.version = PROTO_VERSION, .start = viewers->session.start};
@@ -267,12 +275,23 @@ welcome(struct viewer *viewer, const struct view_hello *hello)
 	snprintf(words.session, sizeof(words.session), "%s", viewers->session.name);
 	snprintf(words.host, sizeof(words.host), "%s", viewers->session.host);
 	view_welcome_put(&out, &words);
-	if (hello->role == VIEW_ROLE_VIEW) {
-		const struct blob *key = viewers_key(viewers);
-
-		buf_put(&out, key->bytes.data, key->bytes.len);
-	}
 	send_and_free(viewer, &out);
+}
+
+static uint64_t
+query_due(const struct viewer *viewer)
+{
+	return uv_now(viewer->viewers->loop) + LIMIT_QUERY_MS;
+}
+
+static void
+begin_view(struct viewer *viewer)
+{
+	viewer->state = VIEWER_VIEW;
+	viewers_joined(viewer->viewers);
+	viewer->behind = true; // it has no frame yet
+	if (!viewer->pending)
+		viewer_drained(viewer);
 }
 
 static void
@@ -288,14 +307,21 @@ on_hello(struct viewer *viewer, const struct msg *msg)
 		refuse_version(viewer, hello.version);
 		return;
 	}
+	if (viewer
+		->refused) { // not before: a BYE that crosses the HELLO is lost with the connection
+		viewer_bye(viewer, EX_UNAVAILABLE, "the session has as many viewers as it takes");
+		return;
+	}
 	introduce(viewer, &hello);
-	welcome(viewer, &hello);
+	welcome(viewer);
 	if (viewer->state == VIEWER_DEAD)
 		return;
-	viewer->state = hello.role == VIEW_ROLE_VIEW ? VIEWER_VIEW : VIEWER_QUERY;
-	if (viewer->state == VIEWER_VIEW)
-		viewers_joined(viewer->viewers);
-	viewers_schedule(viewer->viewers); // its deadline is met
+	viewer->due = query_due(viewer);
+	if (hello.role == VIEW_ROLE_VIEW)
+		begin_view(viewer);
+	else
+		viewer->state = VIEWER_QUERY;
+	viewers_schedule(viewer->viewers); // its deadline is met, or another begins
 	update_events(viewer);
 }
 
@@ -324,21 +350,33 @@ on_request(struct viewer *viewer, const struct msg *msg)
 }
 
 static bool
-take_token(struct viewer *viewer)
+bucket_take(struct bucket *bucket, uint64_t now, uint32_t max, uint32_t per_s)
 {
-	uint64_t now = uv_now(viewer->viewers->loop);
-	uint64_t more = (now - viewer->tokens_at) * TOKENS_PER_S / 1000;
+	uint64_t more = (now - bucket->at) * per_s / 1000;
 
 	if (more) {
-		viewer->tokens_at = now;
-		viewer->tokens = more + viewer->tokens > TOKENS_MAX
-				     ? TOKENS_MAX
-				     : viewer->tokens + (uint32_t)more;
+		bucket->at = now;
+		bucket->tokens =
+		    more + bucket->tokens > max ? max : bucket->tokens + (uint32_t)more;
 	}
-	if (!viewer->tokens)
+	if (!bucket->tokens)
 		return false;
-	viewer->tokens--;
+	bucket->tokens--;
 	return true;
+}
+
+// What costs us more than the peer is counted by account too: a connection is soon made.
+static bool
+take_token(struct viewer *viewer)
+{
+	struct viewers *viewers = viewer->viewers;
+	uint64_t now = uv_now(viewers->loop);
+
+	if (!bucket_take(&viewer->bucket, now, TOKENS_MAX, TOKENS_PER_S))
+		return false;
+	return viewer->host || viewer->state == VIEWER_VIEW ||
+	       bucket_take(&viewers->account[viewer->uid % VIEWERS_BUCKETS], now,
+		   ACCOUNT_TOKENS_MAX, ACCOUNT_TOKENS_PER_S);
 }
 
 static bool
@@ -362,6 +400,8 @@ process(struct viewer *viewer)
 		status = msg_get(&viewer->in, &used, max, &msg);
 		if (status == MSG_NONE)
 			break;
+		if (viewer->state == VIEWER_QUERY)
+			viewer->due = query_due(viewer);
 		if (status == MSG_BAD || !take_token(viewer))
 			viewer_close(viewer);
 		else if (viewer->state == VIEWER_HELLO)
@@ -429,6 +469,18 @@ identify(struct viewer *viewer)
 	viewer->host = cred.uid == viewer->viewers->session.owner || cred.uid == 0;
 }
 
+// Whether this connection, the last that came, has a place, or one of `spare` more.
+static bool
+has_place(const struct viewer *viewer, size_t spare)
+{
+	const struct viewers *viewers = viewer->viewers;
+
+	if (viewer->host)
+		return viewers->connections <= LIMIT_VIEWERS + spare;
+	return viewers->connections <= LIMIT_VIEWERS - HOST_RESERVED + spare &&
+	       viewers_of(viewers, viewer->uid) <= LIMIT_ACCOUNT_VIEWERS + spare;
+}
+
 void
 viewer_new(struct viewers *viewers, int fd)
 {
@@ -442,15 +494,15 @@ viewer_new(struct viewers *viewers, int fd)
 	viewer->poll.data = viewer;
 	viewer->fd = fd;
 	viewer->viewers = viewers;
-	viewer->tokens = TOKENS_MAX;
-	viewer->tokens_at = uv_now(viewers->loop);
-	viewer->due = viewer->tokens_at + LIMIT_HELLO_MS;
+	viewer->bucket = (struct bucket){.at = uv_now(viewers->loop), .tokens = TOKENS_MAX};
+	viewer->due = viewer->bucket.at + LIMIT_HELLO_MS;
 	identify(viewer);
 	viewers_add(viewers, viewer);
-	if (viewers->connections > LIMIT_VIEWERS - (viewer->host ? 0 : HOST_RESERVED))
-		viewer_bye(viewer, EX_UNAVAILABLE, "the session has as many viewers as it takes");
-	else
+	viewer->refused = !has_place(viewer, 0);
+	if (has_place(viewer, REFUSED_MAX))
 		update_events(viewer);
+	else
+		viewer_close(viewer);
 }
 
 static void

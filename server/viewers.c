@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define ACCEPT_AT_ONCE 16    // connections taken before others have their turn
+#define ASKED_MS 250         // guests' queries share a key frame for so long
 #define ACCEPT_AGAIN_MS 1000 // until the next try when there was no fd or memory for one
 
 // ---- blobs -------------------------------------------------------------------------------------
@@ -88,6 +89,23 @@ viewers_key(struct viewers *viewers)
 	if (!viewers->key)
 		viewers->key = frame_blob(NULL, viewers->shown);
 	return viewers->key;
+}
+
+// However many ask and do not read, what is held for them are a few of these.
+struct blob *
+viewers_asked(struct viewers *viewers)
+{
+	uint64_t now = uv_now(viewers->loop);
+	struct screen *screen;
+
+	if (viewers->asked && now - viewers->asked_at < ASKED_MS)
+		return viewers->asked;
+	screen = viewers->source.screen(viewers->source.user);
+	blob_unref(viewers->asked);
+	viewers->asked = frame_blob(NULL, screen);
+	viewers->asked_at = now;
+	screen_unref(screen);
+	return viewers->asked;
 }
 
 bool
@@ -205,7 +223,8 @@ on_listener(uv_poll_t *poll, int status, int events)
 static bool
 has_deadline(const struct viewer *viewer)
 {
-	return viewer->state == VIEWER_HELLO || viewer->state == VIEWER_CLOSING;
+	return viewer->state == VIEWER_HELLO || viewer->state == VIEWER_QUERY ||
+	       viewer->state == VIEWER_CLOSING;
 }
 
 static void
@@ -269,6 +288,16 @@ size_t
 viewers_count(const struct viewers *viewers)
 {
 	return viewers->watching;
+}
+
+size_t
+viewers_of(const struct viewers *viewers, uid_t uid)
+{
+	size_t count = 0;
+
+	for (const struct viewer *viewer = viewers->first; viewer; viewer = viewer->next)
+		count += viewer->uid == uid;
+	return count;
 }
 
 void

@@ -11,10 +11,17 @@ struct blob {
 	struct buf bytes; // owned
 };
 
+// What a peer may still send: so many at once, and so many a second in the long run.
+struct bucket {
+	uint64_t at; // loop time of the last refill, ms
+	uint32_t tokens;
+};
+#define VIEWERS_BUCKETS 64 // accounts whose uids are equal modulo this share one
+
 enum viewer_state {
 	VIEWER_HELLO,   // nothing but a HELLO is taken, and that within LIMIT_HELLO_MS
 	VIEWER_VIEW,    // gets frames
-	VIEWER_QUERY,   // asks and gets answers
+	VIEWER_QUERY,   // asks and gets answers, each within LIMIT_QUERY_MS
 	VIEWER_CLOSING, // closed when what is pending has been sent
 	VIEWER_DEAD,    // waits for libuv to let go of its handle
 };
@@ -26,10 +33,10 @@ struct viewer {
 	struct viewers *viewers; // borrowed
 	struct viewer *prev, *next;
 	enum viewer_state state;
-	int events;         // what `poll` waits for
-	uint64_t due;       // loop time, ms: closed if still in HELLO or CLOSING then
-	uint64_t tokens_at; // loop time of the last refill of `tokens`, ms
-	uint32_t tokens;    // messages it may still send at once
+	int events;           // what `poll` waits for
+	uint64_t due;         // loop time, ms: closed if not in VIEW then
+	struct bucket bucket; // messages
+	bool refused;         // there is no place: it is told so when it has said HELLO
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
@@ -51,10 +58,13 @@ struct viewers {
 	size_t connections, watching;
 	struct viewers_session session;
 	struct viewers_source source;
-	struct screen *shown;  // what viewers in step have; NULL when nobody watches
-	struct blob *key;      // key frame of `shown`, or NULL until needed
-	struct blob *farewell; // set by viewers_bye()
-	bool told_version;     // one line about a peer of another version has been written
+	struct screen *shown; // what viewers in step have; NULL when nobody watches
+	struct blob *key;     // key frame of `shown`, or NULL until needed
+	struct blob *asked;   // key frame for guests' queries, or NULL
+	uint64_t asked_at;    // loop time, ms
+	struct bucket account[VIEWERS_BUCKETS]; // hellos and queries of guests, by uid
+	struct blob *farewell;                  // set by viewers_bye()
+	bool told_version; // one line about a peer of another version has been written
 };
 
 struct blob *blob_new(struct buf *bytes); // takes what is in `bytes`
@@ -77,6 +87,10 @@ void viewers_joined(struct viewers *viewers); // one more watches
 void viewers_left(struct viewers *viewers, struct viewer *viewer, bool watched);
 // The key frame of what those in step have; of the screen as it is now if there are none. Borrowed.
 struct blob *viewers_key(struct viewers *viewers);
+// The key frame for a guest's query: at most 250 ms old. Borrowed.
+struct blob *viewers_asked(struct viewers *viewers);
+// Connections of one uid.
+size_t viewers_of(const struct viewers *viewers, uid_t uid);
 void viewers_put_people(struct viewers *viewers, struct buf *out);
 void viewers_tell_version(struct viewers *viewers, const char *text);
 // Sets the timer to the next deadline.

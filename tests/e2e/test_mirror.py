@@ -318,6 +318,7 @@ def test_a_full_house_refuses_one_more(start):
     for peer in peers:
         assert peer.next()[0] == wire.WELCOME
     extra = wire.Peer.connect(mirror.path)
+    extra.send(wire.hello())
     said = extra.wait_closed()
     assert wire.Reader(said[0][1]).varint() == 69
     peers.pop().close()
@@ -326,6 +327,78 @@ def test_a_full_house_refuses_one_more(start):
     mirror.view()
     for peer in peers:
         peer.close()
+
+
+GUEST = """
+import resource, sys, time
+sys.path.insert(0, sys.argv[1])
+import wire
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+def peer(role, *messages):
+    peer = wire.Peer.connect(sys.argv[2])
+    peer.send(wire.hello(role=role) + b"".join(messages))
+    return peer
+"""
+
+
+@pytest.fixture
+def guest(folder):
+    """Runs a script as another user."""
+    if os.getuid() != 0 or rig.missing("setpriv"):
+        pytest.skip("needs root, to be other users")
+    folder.chmod(0o711)
+    here = folder / "wire"
+    here.mkdir()
+    (here / "wire.py").write_text((rig.PROJECT / "tests/e2e/wire.py").read_text())
+    started = []
+
+    def run(mirror, uid, script):
+        mirror.path.chmod(0o666)
+        started.append(subprocess.Popen(
+            ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--",
+             "/usr/bin/python3", "-B", "-c", GUEST + script, here, mirror.path],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_one_account_does_not_take_every_place(start, guest):
+    mirror = start()
+    crowd = guest(mirror, 65534, """
+peers = [peer(wire.ROLE_VIEW) for _ in range(256)]
+for one in peers:
+    one.wait(wire.FRAME)
+print(peer(wire.ROLE_VIEW).wait(wire.BYE)[2:].decode(), flush=True)
+sys.stdin.read()
+""")
+    assert crowd.stdout.readline() == b"the session has as many viewers as it takes\n"
+    other = guest(mirror, 65533, "print(peer(wire.ROLE_VIEW).next()[0], flush=True)")
+    assert int(other.stdout.readline()) == wire.WELCOME
+
+
+def test_a_query_that_asks_nothing_is_let_go(start):
+    mirror = start()
+    silent, stuck = wire.Peer.connect(mirror.path), wire.Peer.connect(mirror.path)
+    began = time.monotonic()
+    silent.send(wire.hello(role=wire.ROLE_QUERY))
+    stuck.send(wire.hello(role=wire.ROLE_QUERY) + wire.message(wire.KEY))
+    assert [kind for kind, _ in silent.wait_closed()] == [wire.WELCOME]
+    assert [kind for kind, _ in stuck.wait_closed()] == [wire.WELCOME, wire.FRAME]
+    assert 4 < time.monotonic() - began < 9
+
+
+def test_more_connections_are_no_way_to_ask_more(start, guest):
+    mirror = start()
+    asker = guest(mirror, 65534, """
+peers = [peer(wire.ROLE_QUERY, wire.message(wire.KEY) * 20) for _ in range(100)]
+print(sum(kind == wire.FRAME for one in peers for kind, _ in one.wait_closed()), flush=True)
+""")
+    assert 0 < int(asker.stdout.readline()) < 1000  # of 2000
+    mirror.view()
 
 
 def test_without_fds_the_mirror_waits_and_does_not_spin(mirrord, folder, start):
