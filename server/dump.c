@@ -72,7 +72,8 @@ cmd_dump(int argc, char **argv)
 	}
 	format = show_format_of(name);
 	if (!format && strcmp(name, FORMAT_VT) != 0)
-		return fail(EX_USAGE, "--format is one of " SHOW_FORMATS ", or " FORMAT_VT);
+		return fail(
+		    EX_USAGE, "dump knows the formats text, json, ansi, html and " FORMAT_VT);
 	if (argc - optind > 1)
 		return fail(EX_USAGE, "dump takes one session's name");
 	status = session_find(argv[optind], SESSION_ALL, &session, why);

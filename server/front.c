@@ -47,20 +47,26 @@ struct loop {
 	int status; // of the child, or a signal's number
 };
 
-int
-front_init(struct front *front, const char *key, char why[SESSION_WHY])
+bool
+front_key(struct front *front, const char *key, char why[SESSION_WHY])
 {
 	const char *from = key ? key : getenv("MIRRORD_DETACH_KEY");
 
-	*front = (struct front){.tty = -1, .control = {.fd = -1}};
 	if (!from || !*from)
 		from = FRONT_KEY_DEFAULT;
-	if (!chord_init(&front->chord, from)) {
-		snprintf(why, SESSION_WHY,
-		    "\"%.32s\" cannot be the detach key: use ^A to ^_ (not ^[ and ^M), or none",
-		    from);
+	if (chord_init(&front->chord, from))
+		return true;
+	snprintf(why, SESSION_WHY,
+	    "\"%.32s\" cannot be the detach key: use ^A to ^_ (not ^[ and ^M), or none", from);
+	return false;
+}
+
+int
+front_init(struct front *front, const char *key, char why[SESSION_WHY])
+{
+	*front = (struct front){.tty = -1, .control = {.fd = -1}};
+	if (!front_key(front, key, why))
 		return EX_USAGE;
-	}
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
 		snprintf(why, SESSION_WHY, "standard %s is not a terminal",
 		    isatty(STDIN_FILENO) ? "output" : "input");

@@ -18,8 +18,9 @@ struct front {
 
 #define FRONT_KEY_DEFAULT "^\\"
 
-// Opens the terminal and sets up the detach key (NULL: $MIRRORD_DETACH_KEY or the default). Returns
-// EX_OK, or EX_USAGE with `why`.
+// Sets the detach key (NULL: $MIRRORD_DETACH_KEY or the default). False with `why`: it cannot be one.
+bool front_key(struct front *front, const char *key, char why[SESSION_WHY]);
+// Opens the terminal and sets the detach key. Returns EX_OK, or EX_USAGE with `why`.
 int front_init(struct front *front, const char *key, char why[SESSION_WHY]);
 void front_fini(struct front *front);
 // Makes the terminal raw. With `blank`, what it shows is scrolled away, so that host and guests see

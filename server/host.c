@@ -85,25 +85,11 @@ parse_options(struct host *host, int argc, char **argv)
 	return EX_OK;
 }
 
-static bool
-parse_size(struct host *host, bool *cut)
-{
-	unsigned long cols = 0, rows = 0;
-	char end;
-
-	if (host->size && (strspn(host->size, "0123456789x") != strlen(host->size) ||
-			      sscanf(host->size, "%6lux%6lu%c", &cols, &rows, &end) != 2))
-		return false;
-	*cut = tty_clamp(rows, cols, &host->rows, &host->cols);
-	return true;
-}
-
 static int
 check_options(struct host *host)
 {
 	char why[SESSION_WHY];
 	const char *outer = getenv("MIRRORD_SESSION");
-	bool cut = false;
 
 	if (outer && *outer) {
 		fprintf(stderr,
@@ -117,8 +103,10 @@ check_options(struct host *host)
 	if (host->size && !host->detach)
 		return fail(
 		    EX_USAGE, "--size goes with --detach: a terminal has a size of its own");
-	if (!parse_size(host, &cut))
-		return fail(EX_USAGE, "--size wants COLSxROWS, e.g. --size=80x24");
+	if (host->detach && !front_key(&host->front, host->key, why))
+		return fail(EX_USAGE, why);
+	if (host->detach && !option_size(host->size ? host->size : "0x0", &host->rows, &host->cols))
+		return EX_USAGE;
 	if (!host->detach) {
 		int status = front_init(&host->front, host->key, why);
 
@@ -128,11 +116,12 @@ check_options(struct host *host)
 			return fail(status, why);
 		host->rows = host->front.rows;
 		host->cols = host->front.cols;
-		cut = host->front.cut;
+		if (host->front.cut)
+			fprintf(stderr,
+			    "mirrord: the terminal is larger than a session can be, which is "
+			    "%ux%u\n",
+			    (unsigned)host->cols, (unsigned)host->rows);
 	}
-	if (cut)
-		fprintf(stderr, "mirrord: a session has at most %dx%d cells: this one is %ux%u\n",
-		    TTY_SIZE_MAX, TTY_SIZE_MAX, (unsigned)host->cols, (unsigned)host->rows);
 	return EX_OK;
 }
 

@@ -2,8 +2,11 @@
 // What commands say about options that are wrong.
 #include "server/option.h"
 
+#include "server/tty.h"
+
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 int
@@ -18,4 +21,24 @@ option_bad(const char *command, int option, char **argv)
 		fprintf(
 		    stderr, "mirrord: %s \"%s\"; see `mirrord --help`\n", what, argv[optind - 1]);
 	return EX_USAGE;
+}
+
+bool
+option_size(const char *text, uint16_t *rows, uint16_t *cols)
+{
+	unsigned long want_cols = 0, want_rows = 0;
+	char end;
+
+	if (strspn(text, "0123456789x") != strlen(text) ||
+	    sscanf(text, "%6lux%6lu%c", &want_cols, &want_rows, &end) != 2) {
+		fprintf(
+		    stderr, "mirrord: --size=%.32s is no size: give COLSxROWS, e.g. 80x24\n", text);
+		return false;
+	}
+	if (tty_clamp(want_rows, want_cols, rows, cols))
+		fprintf(stderr,
+		    "mirrord: --size=%lux%lu is cut to %ux%u: a screen has at most %dx%d cells\n",
+		    want_cols, want_rows, (unsigned)*cols, (unsigned)*rows, TTY_SIZE_MAX,
+		    TTY_SIZE_MAX);
+	return true;
 }

@@ -2,6 +2,13 @@
 // What commands say about options that are wrong.
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 // For what getopt_long() returned for such an option (optstring ":", opterr 0): prints one line.
 // `command` is NULL for hosting. Returns EX_USAGE.
 int option_bad(const char *command, int option, char **argv);
+
+// The value of --size, COLSxROWS: 0 means 80x24, and what is larger than a screen can be is cut, with a
+// warning. False: it is no size, and a line has said so.
+bool option_size(const char *text, uint16_t *rows, uint16_t *cols);

@@ -3,6 +3,7 @@
 #include "server/commands.h"
 #include "server/option.h"
 #include "server/show.h"
+#include "server/tty.h"
 #include "vt/model.h"
 
 #include <errno.h>
@@ -14,8 +15,6 @@
 #include <unistd.h>
 
 #define READ_BYTES (64u << 10)
-#define ROWS_DEFAULT 24
-#define COLS_DEFAULT 80
 
 struct options {
 	uint16_t rows, cols;
@@ -30,21 +29,6 @@ fail(int status, const char *what, const char *why)
 	return status;
 }
 
-// COLSxROWS, each from 1 to 1000.
-static bool
-parse_size(const char *text, struct options *options)
-{
-	unsigned rows, cols;
-	char end;
-
-	if (sscanf(text, "%4ux%4u%c", &cols, &rows, &end) != 2 || !rows || !cols ||
-	    rows > SCREEN_ROWS_MAX || cols > SCREEN_COLS_MAX || strpbrk(text, "+- "))
-		return false;
-	options->rows = (uint16_t)rows;
-	options->cols = (uint16_t)cols;
-	return true;
-}
-
 static int
 parse(int argc, char **argv, struct options *options)
 {
@@ -53,20 +37,20 @@ parse(int argc, char **argv, struct options *options)
 	int option;
 
 	*options = (struct options){
-	    .rows = ROWS_DEFAULT, .cols = COLS_DEFAULT, .format = show_format_of("text")};
+	    .rows = TTY_ROWS_DEFAULT, .cols = TTY_COLS_DEFAULT, .format = show_format_of("text")};
 	optind = 1;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		switch (option) {
 		case 's':
-			if (!parse_size(optarg, options))
-				return fail(
-				    EX_USAGE, "--size is COLSxROWS, each from 1 to 1000", "");
+			if (!option_size(optarg, &options->rows, &options->cols))
+				return EX_USAGE;
 			break;
 		case 'f':
 			options->format = show_format_of(optarg);
 			if (!options->format)
-				return fail(EX_USAGE, "--format is one of " SHOW_FORMATS, "");
+				return fail(EX_USAGE,
+				    "render knows the formats text, json, ansi and html", "");
 			break;
 		default: return option_bad("render", option, argv);
 		}

@@ -5,8 +5,6 @@
 #include "vt/buf.h"
 #include "vt/screen.h"
 
-#define SHOW_FORMATS "text, json, ansi or html" // for messages
-
 typedef void show_format(const struct screen *screen, struct buf *out);
 
 // NULL if there is no such format.

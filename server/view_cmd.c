@@ -252,8 +252,12 @@ cmd_view(int argc, char **argv)
 	if (options.frames || (!isatty(STDOUT_FILENO) && frames_wanted()))
 		return serve_frames(&options);
 	if (!isatty(STDOUT_FILENO))
-		return fail(EX_USAGE, "standard output is not a terminal: use ssh -t to watch, or "
-				      "mirrord dump for the screen as it is now");
+		return fail(EX_USAGE,
+		    getenv("SSH_CONNECTION")
+			? "standard output is not a terminal: use ssh -t to watch, or mirrord "
+			  "dump for the screen as it is now"
+			: "standard output is not a terminal: mirrord dump prints the screen as "
+			  "it is now");
 	status = find(&options, &session);
 	if (status != EX_OK)
 		return status;

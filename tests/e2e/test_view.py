@@ -267,11 +267,12 @@ def test_with_several_sessions_it_names_them(mirrord, terminals):
 
 def test_without_a_terminal_it_says_what_to_use(mirrord):
     cat(mirrord)
-    run = mirrord.run("view", "s", check=False)
-    assert run.returncode == 64
-    assert run.stdout == b""
-    assert run.stderr.count(b"\n") == 1
-    assert b"not a terminal" in run.stderr and b"ssh -t" in run.stderr
+    for env in ({}, {"SSH_CONNECTION": "::1 1 ::1 2"}):
+        run = mirrord.run("view", "s", check=False, env=env)
+        assert run.returncode == 64
+        assert run.stdout == b""
+        assert run.stderr.count(b"\n") == 1
+        assert b"not a terminal" in run.stderr and (b"ssh -t" in run.stderr) == bool(env)
 
 
 def test_a_session_does_not_watch_itself(mirrord):
@@ -461,13 +462,20 @@ def test_render_prints_the_final_screen(mirrord):
 
 
 @pytest.mark.parametrize("args, status", [
-    (["--size=0x5"], 64), (["--size=5x0"], 64), (["--size=1001x5"], 64), (["--size=5"], 64),
-    (["--size=5x5x"], 64), (["--size=-5x5"], 64), (["--format=png"], 64), (["a", "b"], 64),
+    (["--size=5"], 64), (["--size=foo"], 64), (["--size=5x5x"], 64), (["--size=-5x5"], 64), (["--format=png"], 64), (["a", "b"], 64),
     (["/nonexistent/file"], 66)])
 def test_render_refuses_what_it_cannot_do(mirrord, args, status):
     run = render(mirrord, b"", *args)
     assert run.returncode == status
     assert run.stdout == b"" and run.stderr.startswith(b"mirrord: ")
+
+
+@pytest.mark.parametrize("size, rows", [("0x5", 24), ("5x0", 24), ("0x0", 24), ("1001x5", 5)])
+def test_render_takes_sizes_as_hosting_does(mirrord, size, rows):
+    run = render(mirrord, b"", f"--size={size}")
+    assert run.returncode == 0 and run.stdout == b"\n" * rows
+    assert run.stderr == (b"mirrord: --size=1001x5 is cut to 1000x5: a screen has at most 1000x1000 "
+                          b"cells\n" if size == "1001x5" else b"")
 
 
 def test_render_says_when_it_cannot_write(mirrord):
