@@ -11,9 +11,11 @@
 //   mirror*.c    the process that holds the model and serves the view socket
 //   view*.c      watching: a replica of the screen, painted on a guest's terminal; upstream.c the
 //                connection to the mirror
+//   suggest.c    tells misspelt commands from programs
 //   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states
 //   watch*.c     the other end of such a link, on a guest's terminal; dialer.c runs ssh for it
 #include "server/commands.h"
+#include "server/suggest.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -78,6 +80,7 @@ static const struct command commands[] = {
     {"mirror", cmd_mirror, "", NULL, "  Started by mirrord itself.\n"},
     {"sandbox-test", cmd_sandbox_test, "", NULL, "  Tries the list in docs/security.md.\n"},
 };
+#define EX_NOPROGRAM 127 // as shells have it
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static int
@@ -91,7 +94,8 @@ print_usage(void)
 		if (commands[i].summary)
 			printf("  mirrord %-7s %s\n", commands[i].name, commands[i].summary);
 	}
-	printf("\nEach has --help. NAME may be left out when there is one session.\n");
+	printf("\nEach has --help, as has `mirrord help COMMAND`. NAME may be left out when there "
+	       "is one session.\n");
 	return EX_OK;
 }
 
@@ -113,6 +117,38 @@ find_command(const char *name)
 			return &commands[i];
 	}
 	return NULL;
+}
+
+// `mirrord help [COMMAND]`
+static int
+help(int argc, char **argv)
+{
+	const struct command *command = argc > 2 ? find_command(argv[2]) : NULL;
+
+	if (argc > 3 || (argc > 2 && !command)) {
+		fprintf(
+		    stderr, "mirrord: help takes one of mirrord's commands; see `mirrord help`\n");
+		return EX_USAGE;
+	}
+	return command ? print_help(command) : print_usage();
+}
+
+// Before anything has touched the terminal: hosting would, and end at once.
+static int
+unknown(const char *word)
+{
+	const char *names[COMMANDS];
+	const char *meant;
+	size_t count = 0;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (commands[i].summary)
+			names[count++] = commands[i].name;
+	}
+	meant = suggest_name(word, names, count);
+	fprintf(stderr, "mirrord: \"%.80s\" is neither a command of mirrord nor a program%s%s%s\n",
+	    word, meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
+	return EX_NOPROGRAM;
 }
 
 // Whether `--help` stands among the arguments of a command, before a `--`.
@@ -155,5 +191,9 @@ main(int argc, char **argv)
 	}
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return print_usage();
+	if (strcmp(word, "help") == 0)
+		return help(argc, argv);
+	if (*word && *word != '-' && !suggest_is_program(word))
+		return unknown(word);
 	return cmd_host(argc, argv);
 }

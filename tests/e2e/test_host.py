@@ -122,10 +122,29 @@ def test_what_cannot_be_run_is_said_and_leaves_no_session(mirrord, terminals, fo
     terminal = start(mirrord, terminals, "--", plain)
     assert terminal.wait_exit() == 126
     assert b"Permission denied" in terminal.bytes()
+    terminal = start(mirrord, terminals, "--detach-key=none", "veiw")
+    assert terminal.wait_exit() == 127
     run = mirrord.run("--detach", "--", "no-such-program", check=False)
     assert run.returncode == 127
     assert mirrord.sessions() == []
     assert [path.name for path in (mirrord.rundir / "mirrord").iterdir()] == [".lock"]
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("word, hint", [("veiw", "; did you mean view?"), ("lst", "; did you mean list?"),
+                                        ("no-such-program", "")])
+def test_a_misspelt_command_starts_nothing(mirrord, terminals, word, hint):
+    terminal = start(mirrord, terminals, word)
+    assert terminal.wait_exit() == 127
+    assert terminal.bytes().decode() == \
+        f'mirrord: "{word}" is neither a command of mirrord nor a program{hint}\r\n'
+    assert mirrord.sessions() == []
+
+
+def test_help_is_there_for_each_command(mirrord):
+    assert mirrord.run("help").stdout == mirrord.run("--help").stdout
+    assert mirrord.run("help", "view").stdout == mirrord.run("view", "--help").stdout
+    refused(mirrord, "help", "veiw", status=64, says="help takes one")
 
 
 def test_the_shell_is_the_default_command(mirrord, terminals):
