@@ -85,6 +85,24 @@ def test_nothing_a_guest_sends_through_ssh_reaches_the_session(mirrord, sshd, te
     expect_untouched(host, typed, sizes)
 
 
+@pytest.mark.core
+def test_nothing_a_guest_sends_to_the_far_end_of_watch_reaches_the_session(mirrord, sshd, terminals):
+    host, entry, typed, sizes = start_recorder(mirrord, terminals)
+    identity = sshd.guest("alice", FORCED)
+    lines = [b"".join(SEQUENCES), bytes(range(256)) * 4, random_messages(3)]
+    link_hello = wire.message(1, wire.MAGIC + b"\1" + wire.varint(50) + wire.varint(132) +
+                              wire.text("") + b"\0\0")
+    for line in lines:
+        for start in (b"", wire.hello(wire.ROLE_VIEW, 50, 132, "eve"), link_hello):
+            run = subprocess.run(
+                sshd.ssh(identity, tty=False, command=["mirrord", "view", "--frames"]),
+                input=start + line, capture_output=True, timeout=30,
+                env={"PATH": os.environ["PATH"]})
+            assert run.returncode != 255, run.stderr
+    wait_until(lambda: mirrord.mirror_pid(entry))
+    expect_untouched(host, typed, sizes)
+
+
 def random_messages(seed):
     chance = random.Random(seed)
     return b"".join(wire.message(kind, chance.randbytes(chance.choice((0, 1, 5, 40))))
