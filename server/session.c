@@ -243,46 +243,51 @@ dirs_add(struct dirs *dirs, const char *path, uid_t owner, char why[SESSION_WHY]
 	dirs->dir[dirs->count++].owner = owner;
 }
 
-// /run/mirrord/*: each belongs to the user it is named after, or it is passed over.
+// /run/mirrord/USER, which belongs to that user, or it is passed over.
+static void
+dirs_add_user(struct dirs *dirs, const char *user, char why[SESSION_WHY])
+{
+	struct passwd *pw = *user == '.' ? NULL : getpwnam(user);
+	char path[PATH_MAX];
+
+	if (!pw)
+		return;
+	snprintf(path, sizeof(path), "%s/%s", SHARED_ROOT, user);
+	dirs_add(dirs, path, pw->pw_uid, why);
+}
+
 static void
 dirs_add_shared(struct dirs *dirs, char why[SESSION_WHY])
 {
 	struct dirent **entries;
 	int count = scandir(SHARED_ROOT, &entries, NULL, alphasort);
-	char path[PATH_MAX];
 
 	for (int i = 0; i < count; i++) {
-		const char *user = entries[i]->d_name;
-		struct passwd *pw = *user == '.' ? NULL : getpwnam(user);
-
-		if (pw) {
-			snprintf(path, sizeof(path), "%s/%s", SHARED_ROOT, user);
-			dirs_add(dirs, path, pw->pw_uid, why);
-		}
+		dirs_add_user(dirs, entries[i]->d_name, why);
 		free(entries[i]);
 	}
 	if (count >= 0)
 		free(entries);
 }
 
+// `user`: only that user's, or NULL.
 static struct dirs
-dirs_find(enum session_scope scope, char why[SESSION_WHY])
+dirs_find(enum session_scope scope, const char *user, char why[SESSION_WHY])
 {
 	struct dirs dirs = {.dir = calloc(DIRS_MAX, sizeof(*dirs.dir))};
+	const char *login = user ? login_name() : NULL;
 	char path[PATH_MAX];
 
 	*why = 0;
 	if (!dirs.dir)
 		return dirs;
-	if (own_dir(OWN_ENV, path)) { // whoever says where, means there
-		dirs_add(&dirs, path, getuid(), why);
-		return dirs;
-	}
-	for (int which = OWN_ENV + 1; which < OWN_COUNT; which++) {
-		if (own_dir(which, path))
+	for (int which = 0; which < OWN_COUNT; which++) {
+		if ((!user || (login && strcmp(user, login) == 0)) && own_dir(which, path))
 			dirs_add(&dirs, path, getuid(), why);
 	}
-	if (scope == SESSION_ALL)
+	if (scope == SESSION_ALL && user)
+		dirs_add_user(&dirs, user, why);
+	else if (scope == SESSION_ALL)
 		dirs_add_shared(&dirs, why);
 	return dirs;
 }
@@ -295,8 +300,17 @@ is_socket_entry(const struct dirent *entry)
 	return entry->d_name[0] != '.' && dot && strcmp(dot, ".view") == 0;
 }
 
+static bool
+is_socket(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+// `called`: only sessions of that name, or NULL. What is passed over takes no place in the list.
 static void
-list_dir(const struct dir *dir, struct session *list, size_t *count)
+list_dir(const struct dir *dir, const char *called, struct session *list, size_t *count)
 {
 	struct dirent **entries;
 	int found = scandir(dir->path, &entries, is_socket_entry, alphasort);
@@ -305,8 +319,10 @@ list_dir(const struct dir *dir, struct session *list, size_t *count)
 	for (int i = 0; i < found; i++) {
 		snprintf(name, sizeof(name), "%s", entries[i]->d_name);
 		name[strlen(name) - strlen(".view")] = 0;
-		if (*count < SESSION_LIST_MAX && session_name_ok(name, why) &&
-		    session_paths(&list[*count], dir->path, name, dir->owner, why))
+		if (*count < SESSION_LIST_MAX && (!called || strcmp(name, called) == 0) &&
+		    session_name_ok(name, why) &&
+		    session_paths(&list[*count], dir->path, name, dir->owner, why) &&
+		    is_socket(list[*count].view))
 			++*count;
 		free(entries[i]);
 	}
@@ -314,32 +330,27 @@ list_dir(const struct dir *dir, struct session *list, size_t *count)
 		free(entries);
 }
 
-struct session *
-session_list(enum session_scope scope, size_t *count, char why[SESSION_WHY])
+// `name`: NAME, USER/NAME, or NULL for all.
+static struct session *
+list_called(const char *name, enum session_scope scope, size_t *count, char why[SESSION_WHY])
 {
-	struct dirs dirs = dirs_find(scope, why);
+	const char *slash = name ? strchr(name, '/') : NULL;
+	char *user = slash ? strndup(name, (size_t)(slash - name)) : NULL;
+	struct dirs dirs = dirs_find(scope, user, why);
 	struct session *list = calloc(SESSION_LIST_MAX, sizeof(*list));
 
 	*count = 0;
 	for (size_t i = 0; list && i < dirs.count; i++)
-		list_dir(&dirs.dir[i], list, count);
+		list_dir(&dirs.dir[i], slash ? slash + 1 : name, list, count);
 	free(dirs.dir);
+	free(user);
 	return list;
 }
 
-// USER/NAME or NAME.
-static bool
-is_called(const struct session *session, const char *name)
+struct session *
+session_list(enum session_scope scope, size_t *count, char why[SESSION_WHY])
 {
-	const char *slash = strchr(name, '/');
-	struct passwd *pw;
-
-	if (!slash)
-		return strcmp(session->name, name) == 0;
-	pw = getpwuid(session->owner);
-	return pw && strlen(pw->pw_name) == (size_t)(slash - name) &&
-	       strncmp(pw->pw_name, name, (size_t)(slash - name)) == 0 &&
-	       strcmp(session->name, slash + 1) == 0;
+	return list_called(NULL, scope, count, why);
 }
 
 // Whether anybody listens there; a session that ended badly leaves its socket's name behind.
@@ -369,35 +380,46 @@ explain_none(const char *name, const char *unsafe, char why[SESSION_WHY])
 	return *unsafe ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
+// Adds what to call a session by: USER/NAME if it is another user's.
+static void
+add_choice(const struct session *session, char choices[SESSION_WHY])
+{
+	struct passwd *pw = session->owner == getuid() ? NULL : getpwuid(session->owner);
+	size_t len = strlen(choices);
+
+	snprintf(choices + len, SESSION_WHY - len, "%s%s%s%s", len ? ", " : "",
+	    pw ? pw->pw_name : "", pw ? "/" : "", session->name);
+}
+
 int
 session_find(
     const char *name, enum session_scope scope, struct session *session, char why[SESSION_WHY])
 {
-	char unsafe[SESSION_WHY];
-	size_t count, found = 0, same_name = 0;
-	struct session *list = session_list(scope, &count, unsafe);
+	char unsafe[SESSION_WHY], choices[SESSION_WHY] = "";
+	size_t count, found = 0;
+	struct session *list = list_called(name, scope, &count, unsafe);
 
 	for (size_t i = 0; i < count; i++) {
-		if ((name && !is_called(&list[i], name)) || !is_live(&list[i]))
+		const struct session *last = found ? session : NULL;
+
+		if (!is_live(&list[i]))
 			continue;
-		if (found == 0) {
+		// An earlier directory of the same user goes first; and by its name alone, one's
+		// own before others'. The list is in that order.
+		if (last && strcmp(last->name, list[i].name) == 0 &&
+		    (last->owner == list[i].owner || (name && last->owner == getuid())))
+			continue;
+		if (!found++)
 			*session = list[i];
-			found = 1;
-		} else if (strcmp(list[i].name, session->name) != 0) {
-			found++;
-		} else if (list[i].owner != session->owner) {
-			same_name++;
-			found++;
-		} // else an earlier directory of the same user goes first
+		add_choice(&list[i], choices);
 	}
 	free(list);
 	if (found == 1)
 		return EX_OK;
 	if (found == 0)
 		return explain_none(name, unsafe, why);
-	snprintf(why, SESSION_WHY, "there are %zu sessions%s%.64s%s: name one of them%s", found,
-	    name ? " called \"" : "", name ? name : "", name ? "\"" : "",
-	    same_name ? " as USER/NAME" : " (see `mirrord list`)");
+	snprintf(why, SESSION_WHY, "there are %zu sessions%s%.64s%s: name one of them: %.300s",
+	    found, name ? " called \"" : "", name ? name : "", name ? "\"" : "", choices);
 	return EX_USAGE;
 }
 

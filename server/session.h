@@ -43,7 +43,8 @@ enum session_scope {
 // malloc'ed array and its length, at most SESSION_LIST_MAX. `why` is the last directory that was
 // passed over as unsafe and the reason, or empty.
 struct session *session_list(enum session_scope scope, size_t *count, char why[SESSION_WHY]);
-// The session called `name` (USER/NAME picks one of a user's), or the only one if NULL. Returns
+// The session called `name` (USER/NAME picks one of a user's; NAME one's own before others'), or the
+// only one if NULL. Returns
 // EX_OK, or another of sysexits with `why`.
 int session_find(
     const char *name, enum session_scope scope, struct session *session, char why[SESSION_WHY]);

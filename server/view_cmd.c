@@ -91,19 +91,6 @@ parse(int argc, char **argv, struct options *options)
 	return EX_OK;
 }
 
-// Guests cannot ask for a list: tell them what there is to choose from.
-static void
-print_choice(void)
-{
-	char why[SESSION_WHY];
-	size_t count;
-	struct session *list = session_list(SESSION_ALL, &count, why);
-
-	for (size_t i = 0; i < count; i++)
-		fprintf(stderr, "  %s\n", list[i].name);
-	free(list);
-}
-
 static int
 find(const struct options *options, struct session *session)
 {
@@ -116,10 +103,7 @@ find(const struct options *options, struct session *session)
 		if (status == EX_OK)
 			return EX_OK;
 		if (status != EX_UNAVAILABLE || !options->wait) {
-			fail(status, why);
-			if (status == EX_USAGE)
-				print_choice();
-			return status;
+			return fail(status, why);
 		}
 		if (!told)
 			fprintf(stderr, "mirrord: %s; waiting for it, ^C leaves\n", why);
@@ -202,6 +186,15 @@ watch(struct watcher *watcher, char text[LIMIT_TEXT + 1])
 	return status;
 }
 
+// NAME is USER/NAME without its user.
+static bool
+is_named(const char *forced, const char *wanted)
+{
+	const char *slash = strchr(forced, '/');
+
+	return strcmp(forced, wanted) == 0 || (slash && strcmp(slash + 1, wanted) == 0);
+}
+
 // The far end of `mirrord watch`. Whoever forces the command may name the session; else the watcher
 // does.
 static int
@@ -216,7 +209,7 @@ serve_frames(struct options *options)
 
 	if (!frames_greet(&frames, &link, &status))
 		return status;
-	if (options->name && *link.session && strcmp(options->name, link.session) != 0)
+	if (options->name && *link.session && !is_named(options->name, link.session))
 		return frames_bye(&frames, EX_NOPERM,
 		    "you may watch another session there than the one you named");
 	status = session_find(options->name   ? options->name

@@ -3,11 +3,15 @@
 #include "server/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -174,6 +178,68 @@ the_only_session_needs_no_name(void **state)
 	assert_int_equal(session_find(NULL, SESSION_OWN, &session, why), EX_UNAVAILABLE);
 }
 
+// Other files of that kind of name, and other sessions, as many as a list holds.
+static void
+what_is_not_asked_for_does_not_hide_a_session(void **state)
+{
+	const struct place *place = *state;
+	struct session session;
+	char dir[PATH_MAX], path[200], why[SESSION_WHY];
+	int fd;
+
+	assert_true(session_dir_make(dir, why));
+	for (int i = 0; i < 2 * SESSION_LIST_MAX; i++) {
+		snprintf(path, sizeof(path), "%s/x%d", place->dir, i);
+		if (i < SESSION_LIST_MAX)
+			close(make_session(place, strrchr(path, '/') + 1));
+		else
+			close(creat(strcat(path, ".view"), 0600));
+	}
+	fd = make_session(place, "zeta");
+	assert_int_equal(session_find("zeta", SESSION_ALL, &session, why), EX_OK);
+	assert_string_equal(session.name, "zeta");
+	close(fd);
+}
+
+// In a mount namespace with a /run of its own, which needs root.
+static void
+ones_own_session_comes_before_others_of_its_name(void **state)
+{
+	static const char *const users[] = {"daemon", "nobody"};
+	const struct place *place = *state;
+	struct session session;
+	char dir[PATH_MAX], why[SESSION_WHY];
+	int fd;
+
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", "/run", "tmpfs", 0, NULL) != 0)
+		skip();
+	assert_int_equal(mkdir("/run/mirrord", 0755), 0);
+	for (int i = 0; i < 2; i++) {
+		snprintf(dir, sizeof(dir), "/run/mirrord/%s", users[i]);
+		assert_int_equal(mkdir(dir, 0755), 0);
+		strcat(dir, "/shared.view");
+		listen_at(dir);
+		*strrchr(dir, '/') = 0;
+		assert_int_equal(chown(dir, getpwnam(users[i])->pw_uid, 0), 0);
+	}
+	assert_int_equal(session_find("shared", SESSION_ALL, &session, why), EX_USAGE);
+	assert_non_null(strstr(why, "daemon/shared, nobody/shared"));
+	assert_int_equal(session_find("nobody/shared", SESSION_ALL, &session, why), EX_OK);
+	assert_int_equal(session.owner, getpwnam("nobody")->pw_uid);
+	assert_int_equal(session_find("nobody/shared", SESSION_OWN, &session, why), EX_UNAVAILABLE);
+	assert_int_equal(session_find("root/shared", SESSION_ALL, &session, why), EX_UNAVAILABLE);
+	assert_true(session_dir_make(dir, why));
+	fd = make_session(place, "shared");
+	assert_int_equal(session_find("shared", SESSION_ALL, &session, why), EX_OK);
+	assert_int_equal(session.owner, getuid());
+	assert_int_equal(session_find("root/shared", SESSION_ALL, &session, why), EX_OK);
+	assert_int_equal(session_find("nobody/shared", SESSION_ALL, &session, why), EX_OK);
+	assert_int_equal(session.owner, getpwnam("nobody")->pw_uid);
+	close(fd);
+	assert_int_equal(umount2("/run", MNT_DETACH), 0);
+}
+
 static void
 an_unsafe_directory_is_said_when_nothing_is_found(void **state)
 {
@@ -216,6 +282,10 @@ main(void)
 	    cmocka_unit_test(a_path_too_long_names_the_limit),
 	    cmocka_unit_test_setup_teardown(
 		the_only_session_needs_no_name, make_place, remove_place),
+	    cmocka_unit_test_setup_teardown(
+		what_is_not_asked_for_does_not_hide_a_session, make_place, remove_place),
+	    cmocka_unit_test_setup_teardown(
+		ones_own_session_comes_before_others_of_its_name, make_place, remove_place),
 	    cmocka_unit_test_setup_teardown(
 		an_unsafe_directory_is_said_when_nothing_is_found, make_place, remove_place),
 	    cmocka_unit_test(the_peer_is_known),
