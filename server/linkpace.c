@@ -52,9 +52,8 @@ linkpace_sent(struct linkpace *pace, uint64_t now_us, size_t len)
 	pace->wanted = false;
 	if (!len)
 		return;
-	if (pace->rate)
-		pace->busy_until = max_u64(pace->busy_until, now_us) +
-				   (len + LINKPACE_OVERHEAD) * SECOND_US / pace->rate;
+	pace->own_us = pace->rate ? (len + LINKPACE_OVERHEAD) * SECOND_US / pace->rate : 0;
+	pace->busy_until = max_u64(pace->busy_until, now_us) + pace->own_us;
 	frame = frame_at(pace, ++pace->sent);
 	frame->sent_at = pace->sent_at = now_us;
 	frame->queue_us = pace->rate ? pace->busy_until - now_us : 0;
@@ -142,7 +141,8 @@ linkpace_due(const struct linkpace *pace, uint64_t now_us)
 		return LINKPACE_NEVER;
 	if (!pace->sent)
 		return now_us;
-	due = pace->sent_at + clamp_u64(pace->srtt_us / 2, LINKPACE_MIN_US, LINKPACE_MAX_US);
+	due = pace->sent_at + clamp_u64(max_u64(pace->srtt_us / 2, pace->own_us * LINKPACE_SHARE),
+				  LINKPACE_MIN_US, LINKPACE_MAX_US);
 	if (!on_way)
 		return due;
 	if (!pace->rate || pace->outstanding >= LIMIT_LINK_OUTSTANDING ||

@@ -10,6 +10,7 @@
 // In microseconds and bytes. Reasons: design.md, "Pacing".
 #define LINKPACE_MIN_US 16000     // no sooner after the last frame than half a round trip,
 #define LINKPACE_MAX_US 250000    // within these
+#define LINKPACE_SHARE 5 / 2      // nor than so often the time that the link took for that
 #define LINKPACE_BASE_US 30000000 // the shortest round trip is that of so long, up to twice
 #define LINKPACE_SLACK_US 50000   // an ACK that is later than expected by this stops frames
 #define LINKPACE_SIGNAL_US 10000  // queueing below this is noise and says nothing of the rate
@@ -33,11 +34,11 @@ struct linkpace {
 	size_t outstanding;                        // bytes
 	bool wanted, greeted;                      // greeted: WELCOME has been acknowledged
 	uint64_t base_us, base_before_us,
-	    base_at;      // the shortest round trip, of this span and the last
-	uint64_t srtt_us; // 0: not known yet
-	uint64_t lag_us;  // of the last frame acknowledged, one way
-	uint64_t rate;    // bytes/s; 0: not known yet
-	uint64_t busy_until, sent_at;
+	    base_at;                          // the shortest round trip, of this span and the last
+	uint64_t srtt_us;                     // 0: not known yet
+	uint64_t lag_us;                      // of the last frame acknowledged, one way
+	uint64_t rate;                        // bytes/s; 0: not known yet
+	uint64_t busy_until, sent_at, own_us; // own_us: what the last frame takes
 };
 
 // WELCOME is sent now.
