@@ -64,7 +64,8 @@ static const struct command commands[] = {
 	"      --frames        be the far end of `mirrord watch`\n"
 	"      --max-fps=N     no more than N frames a second, 1 to 240\n"
 	"      --budget=BYTES  no more than so many bytes a second, on average\n"
-	"  q or ^C leaves; the arrow keys move a terminal smaller than the host's\n"},
+	"  q or ^C leaves. The arrow keys move a terminal smaller than the host's; with Home or\n"
+	"  0 it follows the cursor again.\n"},
     {"watch", cmd_watch, "[--ssh=CMD] [USER@]RELAY [NAME]",
 	"watch a session through ssh, as frames",
 	"      --ssh=CMD  how to run ssh, with its options (default: ssh)\n"

@@ -3,6 +3,7 @@
 #include "server/caps.h"
 #include "server/commands.h"
 #include "server/frames.h"
+#include "server/keys.h"
 #include "server/option.h"
 #include "server/sandbox.h"
 #include "server/session.h"
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,24 +93,87 @@ parse(int argc, char **argv, struct options *options)
 	return EX_OK;
 }
 
+// Looks at what is typed for WAIT_MS at most. False: the guest leaves.
+static bool
+wait_a_while(const struct guest_tty *tty, struct keys *keys)
+{
+	struct pollfd typed = {.fd = tty->fd, .events = POLLIN};
+	uint8_t data[64];
+	ssize_t got;
+	size_t used;
+
+	if (poll(&typed, 1, WAIT_MS) <= 0)
+		return true;
+	got = read(tty->fd, data, sizeof(data));
+	if (got <= 0)
+		return got < 0 && (errno == EAGAIN || errno == EINTR);
+	keys_read(keys, (size_t)got);
+	for (size_t at = 0; at < (size_t)got; at += used) {
+		if (keys_next(keys, data + at, (size_t)got - at, &used) == KEY_LEAVE)
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_ending(const sigset_t *ends)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	for (int number = 1; number < NSIG; number++) {
+		if (sigismember(ends, number) == 1 && sigismember(&pending, number) == 1)
+			return true;
+	}
+	return false;
+}
+
+// Waits until there is a session, with the keys of a view. False: the guest leaves. What would end us
+// ends us after the terminal's modes are back.
+static bool
+wait_for(const char *name)
+{
+	struct keys keys = {0};
+	struct guest_tty tty;
+	struct session session;
+	char why[SESSION_WHY];
+	sigset_t ends, before;
+	bool stay = true;
+
+	if (!guest_tty_open(&tty))
+		return false;
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &ends, &before);
+	guest_tty_raw(&tty);
+	while (stay && session_find(name, SESSION_ALL, &session, why) == EX_UNAVAILABLE)
+		stay = wait_a_while(&tty, &keys) && !is_ending(&ends);
+	guest_tty_restore(&tty);
+	guest_tty_close(&tty);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return stay;
+}
+
 static int
-find(const struct options *options, struct session *session)
+find(const struct options *options, struct session *session, bool *left)
 {
 	char why[SESSION_WHY];
-	bool told = false;
 
+	*left = false;
 	for (;;) {
 		int status = session_find(options->name, SESSION_ALL, session, why);
 
 		if (status == EX_OK)
 			return EX_OK;
-		if (status != EX_UNAVAILABLE || !options->wait) {
+		if (status != EX_UNAVAILABLE || !options->wait)
 			return fail(status, why);
-		}
-		if (!told)
-			fprintf(stderr, "mirrord: %s; waiting for it, ^C leaves\n", why);
-		told = true;
-		poll(NULL, 0, WAIT_MS);
+		fprintf(stderr, "mirrord: %s; waiting for it, q leaves\n", why);
+		*left = !wait_for(options->name);
+		if (*left)
+			return EX_OK;
 	}
 }
 
@@ -236,6 +301,7 @@ cmd_view(int argc, char **argv)
 	struct watcher watcher;
 	struct sockq sockq;
 	uint16_t rows, cols;
+	bool left;
 	int status = parse(argc, argv, &options);
 
 	if (status != EX_OK)
@@ -251,8 +317,8 @@ cmd_view(int argc, char **argv)
 			  "dump for the screen as it is now"
 			: "standard output is not a terminal: mirrord dump prints the screen as "
 			  "it is now");
-	status = find(&options, &session);
-	if (status != EX_OK)
+	status = find(&options, &session, &left);
+	if (status != EX_OK || left)
 		return status;
 	if (is_inside(&session))
 		return fail(

@@ -46,11 +46,19 @@ left_max(const struct window *window, const struct screen *host)
 	return host->cols > window->cols ? host->cols - window->cols : 0;
 }
 
+static bool
+clipped(const struct window *window, const struct screen *host)
+{
+	return host->rows > window->rows || host->cols > window->cols;
+}
+
 void
 window_pan(struct window *window, const struct screen *host, int rows, int cols)
 {
 	int most = SCREEN_ROWS_MAX > SCREEN_COLS_MAX ? SCREEN_ROWS_MAX : SCREEN_COLS_MAX;
 
+	if (!clipped(window, host))
+		return; // there is nowhere to go
 	window->follow = false;
 	window->top =
 	    clamp(window->top + clamp(rows + most, 0, 2 * most) - most, 0, top_max(window, host));
@@ -160,21 +168,18 @@ own(struct screen *screen, size_t row)
 	return screen->row[row];
 }
 
-static bool
-clipped(const struct window *window, const struct screen *host)
-{
-	return host->rows > window->rows || host->cols > window->cols;
-}
-
 // Text of as many sizes as there is room for, so as not to hide half of a small window.
 static size_t
 badge_text(const struct window *window, const struct screen *host, char *text, size_t size)
 {
-	int len = snprintf(text, size, " %ux%u seen through %ux%u ", host->cols, host->rows,
-	    window->cols, window->rows);
+	int len = window->follow ? snprintf(text, size, " %ux%u seen through %ux%u ", host->cols,
+				       host->rows, window->cols, window->rows)
+				 : snprintf(text, size, " %ux%u panned, Home follows ", host->cols,
+				       host->rows);
 
 	if (len > window->cols / 2)
-		len = snprintf(text, size, " %ux%u ", host->cols, host->rows);
+		len = snprintf(text, size, window->follow ? " %ux%u " : " %ux%u panned ",
+		    host->cols, host->rows);
 	return window->rows < 2 || len > window->cols / 2 ? 0 : (size_t)len;
 }
 

@@ -19,5 +19,5 @@ void window_pan(struct window *window, const struct screen *host, int rows, int 
 // The host's screen as this window shows it; a new reference (to `host` itself when the sizes are
 // equal and there is no notice). Moves the window first if it follows the cursor.
 // A smaller terminal carries a badge such as "120x40 seen through 80x24" in its bottom right, in
-// reverse; a larger one is framed.
+// reverse (panned, one that names the key to follow again); a larger one is framed.
 struct screen *window_compose(struct window *window, struct screen *host);

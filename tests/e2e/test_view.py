@@ -250,10 +250,15 @@ def test_it_waits_for_a_session_if_told_to(mirrord, terminals):
     guest.wait_for("here at last")
 
 
-def test_waiting_ends_with_ctrl_c(mirrord, terminals):
+@pytest.mark.parametrize("leave, status", [(b"q", 0), (b"\x03", 0), (signal.SIGTERM, -15)])
+def test_waiting_ends_as_watching_does(mirrord, terminals, leave, status):
     guest = view(mirrord, terminals, "--wait", "s", wait_for="waiting for it")
-    guest.type("\x03")
-    assert guest.wait_exit() == -signal.SIGINT
+    rig.wait_until(lambda: guest.modes() != guest.modes_before)
+    if isinstance(leave, bytes):
+        guest.type(leave)
+    else:
+        os.kill(guest.pid, leave)
+    assert guest.wait_exit() == status
     assert guest.modes() == guest.modes_before
 
 

@@ -76,6 +76,32 @@ a_smaller_window_carries_a_badge(void **state)
 }
 
 static void
+a_panned_window_says_how_to_follow_again(void **state)
+{
+	static const struct {
+		uint16_t cols;
+		const char *badge;
+	} cases[] = {{80, " 120x40 panned, Home follows "}, {40, " 120x40 panned "}};
+	struct screen *host = host_screen(40, 120), *seen;
+	struct window window;
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		window_init(&window, 24, cases[i].cols);
+		window_pan(&window, host, 5, 0);
+		seen = window_compose(&window, host);
+		text_of(seen->row[23], text);
+		assert_string_equal(text + cases[i].cols - strlen(cases[i].badge), cases[i].badge);
+		screen_unref(seen);
+	}
+	window_init(&window, 50, 130); // nowhere to go
+	window_pan(&window, host, 5, 0);
+	assert_true(window.follow);
+	screen_unref(host);
+}
+
+static void
 the_badge_makes_way_for_the_cursor(void **state)
 {
 	struct screen *host = host_screen(40, 120), *seen;
@@ -288,6 +314,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_same_size_is_the_same_screen),
 	    cmocka_unit_test(a_smaller_window_carries_a_badge),
+	    cmocka_unit_test(a_panned_window_says_how_to_follow_again),
 	    cmocka_unit_test(the_badge_makes_way_for_the_cursor),
 	    cmocka_unit_test(a_larger_window_is_framed),
 	    cmocka_unit_test(following_keeps_the_cursor_in_sight),
