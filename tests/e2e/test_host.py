@@ -8,6 +8,7 @@ import random
 import re
 import signal
 import socket
+import struct
 import stat
 import subprocess
 import sys
