@@ -256,7 +256,7 @@ format_time(int64_t when, char *out, size_t size)
 	time_t seconds = (time_t)when;
 	struct tm tm;
 
-	if (!localtime_r(&seconds, &tm) || !strftime(out, size, "%Y-%m-%d %H:%M:%S", &tm))
+	if (!localtime_r(&seconds, &tm) || !strftime(out, size, "%b %e %H:%M", &tm))
 		snprintf(out, size, "?");
 }
 
@@ -270,10 +270,9 @@ print_info(const struct session *session, const struct control_info *info, const
 		return;
 	}
 	format_time(info->start, since, sizeof(since));
-	printf("%-16s pid %-7d %4ux%-4u %-8s %3u viewer%s since %s  %s\n", session->name,
-	    (int)info->keeper, (unsigned)info->cols, (unsigned)info->rows,
-	    info->attached ? "attached" : "detached", (unsigned)info->viewers,
-	    info->viewers == 1 ? " " : "s", since, info->command);
+	printf("%-12s %7d %4ux%-4u %-8s %2u viewer%s %s  %s\n", session->name, (int)info->keeper,
+	    (unsigned)info->cols, (unsigned)info->rows, info->attached ? "attached" : "detached",
+	    (unsigned)info->viewers, info->viewers == 1 ? " " : "s", since, info->command);
 }
 
 static json_t *

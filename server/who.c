@@ -46,6 +46,8 @@ parse_answer(const struct msg *msg, struct who *who)
 	return !reader.bad && !reader.len;
 }
 
+#define TODAY_S (12 * 3600) // what began longer ago is shown with its day
+
 // ---- how it is shown ---------------------------------------------------------------------------
 
 // Without --as, the login name; without one of those, the number.
@@ -72,9 +74,9 @@ static void
 print_ms(uint64_t us)
 {
 	if (us)
-		printf("%5.0f ms ", (double)us / 1000);
+		printf("%4.0f ms ", (double)us / 1000);
 	else
-		printf("%8s ", "-");
+		printf("%7s ", "-");
 }
 
 static void
@@ -85,14 +87,15 @@ print_person(const struct who *who, const struct view_person *person)
 	struct tm local;
 
 	name_of(person, name, sizeof(name));
-	strftime(since, sizeof(since), "%Y-%m-%d %H:%M", localtime_r(&at, &local));
+	strftime(since, sizeof(since), time(NULL) - at < TODAY_S ? "%H:%M" : "%b %e",
+	    localtime_r(&at, &local));
 	snprintf(size, sizeof(size), "%ux%u%s", person->status.cols, person->status.rows,
 	    is_clipped(who, person) ? " clipped" : "");
-	printf("%-16s %-6s %-20s %-16s %-15s ", name, *person->via ? person->via : "local",
+	printf("%-10s %-6s %-15s %-6s %-13s ", name, *person->via ? person->via : "local",
 	    *person->from ? person->from : "-", since, size);
 	print_ms(person->status.rtt_us);
 	print_ms(person->status.lag_us);
-	printf("%10" PRIu64 "\n", person->status.bytes);
+	printf("%8" PRIu64 "\n", person->status.bytes);
 }
 
 static void
@@ -102,8 +105,8 @@ print_table(const struct who *who)
 		puts("nobody watches");
 		return;
 	}
-	printf("%-16s %-6s %-20s %-16s %-15s %8s %8s %10s\n", "NAME", "VIA", "FROM", "SINCE",
-	    "SIZE", "RTT", "LAG", "BYTES");
+	printf("%-10s %-6s %-15s %-6s %-13s %7s %7s %8s\n", "NAME", "VIA", "FROM", "SINCE", "SIZE",
+	    "RTT", "LAG", "BYTES");
 	for (size_t i = 0; i < who->count; i++)
 		print_person(who, &who->people[i]);
 }
