@@ -6,10 +6,11 @@ import hashlib
 import os
 import random
 import re
+import select
 import signal
 import socket
-import struct
 import stat
+import struct
 import subprocess
 import sys
 import time
@@ -821,7 +822,6 @@ def test_attaching_needs_a_terminal_of_the_sender(mirrord, folder):
 @pytest.mark.core
 def test_a_socket_that_lingers_does_not_hold_up_the_session(mirrord, folder):
     entry = mirrord.detached("c", "cat")
-    before = len(open_fds(entry["keeper"]))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -837,16 +837,17 @@ def test_a_socket_that_lingers_does_not_hold_up_the_session(mirrord, folder):
             link.sendall(HELLO)
             socket.send_fds(link, [INFO], [lingering.fileno()])
             link.recv(1000)
+            name = os.readlink(f"/proc/self/fd/{lingering.fileno()}")
+            assert name in open_fds(entry["keeper"]).values()
             lingering.close()  # the keeper's is the last
             link.close()
-            wait_until(lambda: len(open_fds(entry["keeper"])) == before, 3)
+            wait_until(lambda: name not in open_fds(entry["keeper"]).values(), 5)
             assert mirrord.info("c")["keeper"] == entry["keeper"]
 
 
 @pytest.mark.core
 def test_a_front_that_leaves_and_takes_nothing_is_let_go(mirrord):
-    entry = mirrord.detached("c", "sh", "-c", "while :; do head -c 400000 /dev/zero | tr '\\0' x; done")
-    before = len(open_fds(entry["keeper"]))
+    mirrord.detached("c", "sh", "-c", "while :; do head -c 400000 /dev/zero | tr '\\0' x; done")
     master, terminal = os.openpty()
     tty.setraw(terminal)
     front = control(mirrord, "c")
@@ -857,7 +858,9 @@ def test_a_front_that_leaves_and_takes_nothing_is_let_go(mirrord):
     front.sendall(b"\x02\x05\x00")
     wait_until(lambda: wire.readable([front], 0))
     front.sendall(b"\x01\x08")
-    wait_until(lambda: len(open_fds(entry["keeper"])) <= before, 15)
+    hung_up = select.poll()
+    hung_up.register(front, 0)
+    wait_until(lambda: hung_up.poll(0), 15)
     front.close()
     os.close(master)
     os.close(terminal)
