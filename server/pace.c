@@ -48,7 +48,10 @@ clamp(uint64_t value, uint64_t min, uint64_t max)
 static uint64_t
 distance(const struct pace *pace)
 {
-	uint64_t us = clamp(pace_rtt(pace) / 2, PACE_FRAME_US, PACE_FRAME_MAX_US);
+	// The smoothed one grows by what delayed acknowledgements and our own frames take.
+	uint64_t rtt =
+	    pace->proof.paces || !pace->link.counts ? pace->proof.rtt_us : pace->link.rtt_min_us;
+	uint64_t us = clamp(rtt / 2, PACE_FRAME_US, PACE_FRAME_MAX_US);
 	uint32_t fps = pace->limits.max_fps;
 
 	return fps && SECOND_US / fps > us ? SECOND_US / fps : us;
