@@ -2,6 +2,7 @@
 """The host's side: the session's process, the terminal in front of it, and the commands about it."""
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import random
@@ -13,12 +14,12 @@ import stat
 import struct
 import subprocess
 import sys
+import termios
 import time
 import tty
 
 import pytest
 import rig
-import wire
 from rig import Terminal, children_of, is_alive, is_zombie, kill_quietly, open_fds, wait_until
 
 NOBODY = 65534  # any uid that is not ours
@@ -856,7 +857,13 @@ def test_a_front_that_leaves_and_takes_nothing_is_let_go(mirrord):
     socket.send_fds(front, [bytes([len(attach)]) + attach], [terminal])
     assert b"\x44" in front.recv(1000)  # CONTROL_PAUSED
     front.sendall(b"\x02\x05\x00")
-    wait_until(lambda: wire.readable([front], 0))
+
+    def is_stuck():
+        waiting = fcntl.ioctl(front, termios.FIONREAD, bytes(4))
+        time.sleep(0.3)  # a span to be measured, not waited for
+        return any(waiting) and fcntl.ioctl(front, termios.FIONREAD, bytes(4)) == waiting
+
+    wait_until(is_stuck)
     front.sendall(b"\x01\x08")
     hung_up = select.poll()
     hung_up.register(front, 0)
