@@ -312,7 +312,7 @@ list_sessions(bool as_json)
 		json_dumpf(array, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (!shown) {
-		fprintf(stderr, "mirrord: no session is running\n");
+		fprintf(stderr, "mirrord: you have no session running\n");
 	}
 	if (*unsafe)
 		fprintf(stderr, "mirrord: %s\n", unsafe);

@@ -366,16 +366,18 @@ is_live(const struct session *session)
 }
 
 static int
-explain_none(const char *name, const char *unsafe, char why[SESSION_WHY])
+explain_none(const char *name, enum session_scope scope, const char *unsafe, char why[SESSION_WHY])
 {
+	// Others' sessions may be there, to be watched and no more.
+	const char *none = scope == SESSION_OWN ? "you have no session" : "there is no session";
 	char text[SESSION_WHY];
 
 	if (*unsafe)
 		snprintf(text, sizeof(text), "%s", unsafe);
 	else if (name)
-		snprintf(text, sizeof(text), "there is no session called \"%.80s\"", name);
+		snprintf(text, sizeof(text), "%s called \"%.80s\"", none, name);
 	else
-		snprintf(text, sizeof(text), "there is no session");
+		snprintf(text, sizeof(text), "%s", none);
 	memcpy(why, text, sizeof(text));
 	return *unsafe ? EX_NOPERM : EX_UNAVAILABLE;
 }
@@ -417,7 +419,7 @@ session_find(
 	if (found == 1)
 		return EX_OK;
 	if (found == 0)
-		return explain_none(name, unsafe, why);
+		return explain_none(name, scope, unsafe, why);
 	snprintf(why, SESSION_WHY, "there are %zu sessions%s%.64s%s: name one of them: %.300s",
 	    found, name ? " called \"" : "", name ? name : "", name ? "\"" : "", choices);
 	return EX_USAGE;
