@@ -71,8 +71,9 @@ static const struct command commands[] = {
 	"      --ssh=CMD  how to run ssh, with its options (default: ssh)\n"
 	"  Comes back by itself when the link is lost. Keys as for `mirrord view`.\n"},
     {"who", cmd_who, "[--json] [NAME]", "who watches a session", "      --json  for programs\n"},
-    {"dump", cmd_dump, "[--format=text|json|ansi|html] [NAME]", "print a session's screen",
-	"      --format=FORMAT  text (default), json, ansi or html\n"},
+    {"dump", cmd_dump, "[--format=text|json|ansi|html|vt] [NAME]", "print a session's screen",
+	"      --format=FORMAT  text (default), json, ansi or html; vt: all of the terminal's\n"
+	"                       state, for programs of the host's\n"},
     {"render", cmd_render, "[--size=COLSxROWS] [--format=text|json|ansi|html] [FILE]",
 	"print the final screen of terminal bytes, without a session",
 	"      --size=COLSxROWS  of the screen (default: 80x24)\n"
@@ -95,8 +96,8 @@ print_usage(void)
 		if (commands[i].summary)
 			printf("  mirrord %-7s %s\n", commands[i].name, commands[i].summary);
 	}
-	printf("\nEach has --help, as has `mirrord help COMMAND`. NAME may be left out when there "
-	       "is one session.\n");
+	printf("\nEach has --help, which is also `mirrord help COMMAND`. NAME may be left out when "
+	       "there is one session.\n");
 	return EX_OK;
 }
 
