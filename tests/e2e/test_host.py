@@ -880,11 +880,11 @@ def null_fds(pid):
 # ---- the mirror, killed, stopped and poisoned ---------------------------------------------------
 
 
-def another_mirror(mirrord, entry, old, deadline_s=5):
+def another_mirror(mirrord, entry, old, deadline_s=5, poll_s=rig.POLL_S):
     def new():
         pid = mirrord.mirror_pid(entry)
         return pid if pid != old else None
-    return wait_until(new, deadline_s, "another mirror")
+    return wait_until(new, deadline_s, "another mirror", poll_s)
 
 
 @pytest.mark.core
@@ -961,7 +961,7 @@ def test_bytes_that_kill_two_mirrors_are_skipped(mirrord):
     pid = mirrord.mirror_pid(entry)
     for _ in range(3):
         kill_quietly(pid)
-        pid = another_mirror(mirrord, entry, pid)
+        pid = another_mirror(mirrord, entry, pid, poll_s=0.0005)
         os.kill(pid, signal.SIGSTOP)  # it never says that it has restored anything
     kill_quietly(pid)
     mirrord.wait_row("m", "painted again", 30)
