@@ -6,6 +6,7 @@
 
 #define SECOND_US 1000000u
 #define ACK_US (LIMIT_LINK_ACK_MS * 1000u)
+#define HOLD_US (LIMIT_LINK_HOLD_MS * 1000u)
 
 static uint64_t
 min_u64(uint64_t a, uint64_t b)
@@ -122,14 +123,31 @@ linkpace_acked(struct linkpace *pace, uint64_t now_us, uint64_t frames, uint64_t
 	return true;
 }
 
-// When the ACK of the oldest frame on its way should have come, at the latest.
+// The frame on its way that the watcher will not hold the next ACK after; NULL: they are too few yet.
+static const struct linkpace_frame *
+due_frame(const struct linkpace *pace)
+{
+	size_t held = 0;
+
+	for (uint64_t n = pace->acked + 1; n <= pace->sent; n++) {
+		held += pace->ring[n % LINKPACE_RING].len;
+		if (pace->acked == 0 || held >= LIMIT_LINK_HOLD_BYTES ||
+		    n - pace->acked >= LIMIT_LINK_HOLD_FRAMES)
+			return &pace->ring[n % LINKPACE_RING];
+	}
+	return NULL;
+}
+
+// When the next ACK should have come, at the latest.
 static uint64_t
 ack_expected(const struct linkpace *pace)
 {
 	const struct linkpace_frame *oldest = &pace->ring[(pace->acked + 1) % LINKPACE_RING];
+	const struct linkpace_frame *frame = due_frame(pace);
+	uint64_t there = frame ? frame->sent_at + frame->queue_us + ACK_US
+			       : oldest->sent_at + oldest->queue_us + HOLD_US;
 
-	return oldest->sent_at + base_us(pace) + oldest->queue_us + ACK_US +
-	       max_u64(base_us(pace) / 2, LINKPACE_SLACK_US);
+	return there + base_us(pace) + max_u64(base_us(pace) / 2, LINKPACE_SLACK_US);
 }
 
 uint64_t

@@ -10,6 +10,7 @@
 
 #define KEEP_BYTES (256u << 10) // a larger buffer is given back once it is empty
 #define ACK_US (LIMIT_LINK_ACK_MS * 1000u)
+#define HOLD_US (LIMIT_LINK_HOLD_MS * 1000u)
 #define FIRST_MAX 127 // bytes of a WELCOME of any version, whose length is then one byte
 
 void
@@ -129,7 +130,8 @@ on_frame(
 	screen_unref(recv->screen);
 	recv->base = screen_ref(screen);
 	recv->screen = screen;
-	recv->frames++;
+	if (recv->frames++ == recv->acked)
+		recv->held_at = now_us;
 	recv->came_at = now_us;
 	return LINKRECV_SCREEN;
 }
@@ -160,6 +162,7 @@ on_packed(
 	enum linkrecv_event event;
 	struct buf plain = {0};
 
+	recv->held += len + 2; // with its length: not less than the far end counts
 	if (!inflater_put(recv->inflater, data, len, MSG_MAX, &plain) || !plain.len) {
 		event = broken(bye, "the mirrord there sent what cannot be inflated");
 	} else if (plain.data[0]) {
@@ -198,12 +201,21 @@ linkrecv_next(struct linkrecv *recv, uint64_t now_us, struct view_bye *bye)
 	return event;
 }
 
+// An ACK costs three times what a small frame does, in packets. So frames that come one by one share
+// one; the first one of a link says how fast the link is, and is not held.
 uint64_t
 linkrecv_ack_due(const struct linkrecv *recv)
 {
+	uint64_t soonest = recv->acked_at + ACK_US, latest = recv->held_at + HOLD_US;
+
 	if (!recv->welcomed || (recv->greeted && recv->acked == recv->frames))
 		return UINT64_MAX;
-	return recv->greeted ? recv->acked_at + ACK_US : 0;
+	if (!recv->greeted)
+		return 0;
+	if (recv->acked == 0 || recv->held >= LIMIT_LINK_HOLD_BYTES ||
+	    recv->frames - recv->acked >= LIMIT_LINK_HOLD_FRAMES)
+		return soonest;
+	return latest > soonest ? latest : soonest;
 }
 
 void
@@ -215,4 +227,5 @@ linkrecv_ack(struct linkrecv *recv, uint64_t now_us, struct buf *out)
 	recv->greeted = true;
 	recv->acked = recv->frames;
 	recv->acked_at = now_us;
+	recv->held = 0;
 }

@@ -15,7 +15,9 @@ struct linkrecv {
 	struct screen *base;       // a reference: of this link's next frame; NULL: blank
 	uint64_t frames, acked;    // of this link
 	uint64_t came_at, acked_at;
-	bool greeted; // WELCOME has been acknowledged
+	uint64_t held_at; // when the first frame that is not acknowledged came,
+	size_t held;      // and the bytes of all of these
+	bool greeted;     // WELCOME has been acknowledged
 };
 
 enum linkrecv_event {

@@ -104,4 +104,7 @@ enum link_msg {
 #define LIMIT_LINK_HELLO_MS 20000   // from the start of the far end to a whole HELLO: ssh is slow
 #define LIMIT_LINK_UP_BYTES 64      // any later message of a watcher
 #define LIMIT_LINK_OUTSTANDING (64u << 10) // not acknowledged: then no frame but to an empty link
-#define LIMIT_LINK_ACK_MS 100       // no more than one ACK in so long
+#define LIMIT_LINK_ACK_MS 100       // no more than one ACK in so long,
+#define LIMIT_LINK_HOLD_MS 5000     // and one after so long, or before that for so many
+#define LIMIT_LINK_HOLD_BYTES 2048  // bytes
+#define LIMIT_LINK_HOLD_FRAMES 16   // or frames

@@ -26,7 +26,8 @@ struct sim {
 	uint64_t made[FRAMES_MAX];  // when frame n was made,
 	uint64_t comes[FRAMES_MAX]; // and when it is there
 	uint64_t shown, acked;      // the newest frame there, and acknowledged there
-	uint64_t came_at, ack_at;
+	uint64_t came_at, ack_at, held_at;
+	size_t held, len;
 	struct {
 		uint64_t at, frames, held;
 	} ack[64]; // on their way back
@@ -46,6 +47,7 @@ put_ack(struct sim *sim, uint64_t at)
 	sim->ack[sim->ack_end++ % 64].held = at - sim->came_at;
 	sim->acked = sim->shown;
 	sim->ack_at = at;
+	sim->held = 0;
 }
 
 static struct sim *
@@ -66,6 +68,7 @@ sim_new(double rate, uint64_t rtt_us)
 static void
 send_frame(struct sim *sim, size_t len)
 {
+	sim->len = len;
 	linkpace_sent(&sim->pace, sim->now, len);
 	if (sim->free_at < sim->now)
 		sim->free_at = sim->now;
@@ -82,11 +85,16 @@ watcher(struct sim *sim)
 {
 	while (!sim->stopped && sim->shown < sim->pace.sent &&
 	       sim->comes[sim->shown + 1] <= sim->now) {
-		sim->shown++;
+		if (sim->shown++ == sim->acked)
+			sim->held_at = sim->now;
+		sim->held += sim->len;
 		sim->came_at = sim->now;
 	}
 	if (!sim->stopped && sim->shown > sim->acked &&
-	    sim->now >= sim->ack_at + LIMIT_LINK_ACK_MS * MS)
+	    sim->now >= sim->ack_at + LIMIT_LINK_ACK_MS * MS &&
+	    (!sim->acked || sim->held >= LIMIT_LINK_HOLD_BYTES ||
+		sim->shown - sim->acked >= LIMIT_LINK_HOLD_FRAMES ||
+		sim->now >= sim->held_at + LIMIT_LINK_HOLD_MS * MS))
 		put_ack(sim, sim->now);
 	while (sim->ack_first < sim->ack_end && sim->ack[sim->ack_first % 64].at <= sim->now) {
 		assert_true(linkpace_acked(&sim->pace, sim->now,
