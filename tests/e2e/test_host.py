@@ -20,7 +20,7 @@ import tty
 
 import pytest
 import rig
-from rig import Terminal, children_of, is_alive, is_zombie, kill_quietly, open_fds, wait_until
+from rig import children_of, is_alive, is_zombie, kill_quietly, open_fds, wait_until
 
 NOBODY = 65534  # any uid that is not ours
 
