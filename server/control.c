@@ -156,7 +156,7 @@ control_next(struct control *control, struct msg *msg)
 static int
 read_error(const struct msg *msg, char why[SESSION_WHY])
 {
-	struct reader reader = {.data = msg->data, .len = msg->len};
+	struct reader reader = msg_reader(msg);
 	uint32_t status = reader_bounded(&reader, 255);
 	size_t len = 0;
 	const uint8_t *text = reader_bytes(&reader, &len, LIMIT_TEXT);
@@ -208,7 +208,7 @@ read_string(struct reader *reader, char *out, size_t size)
 static bool
 read_info(const struct msg *msg, struct control_info *info)
 {
-	struct reader reader = {.data = msg->data, .len = msg->len};
+	struct reader reader = msg_reader(msg);
 
 	read_string(&reader, info->name, sizeof(info->name));
 	info->keeper = (pid_t)reader_bounded(&reader, INT32_MAX);

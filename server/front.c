@@ -141,7 +141,7 @@ front_leave(struct front *front, bool layout)
 static void
 on_message(struct loop *loop, const struct msg *msg)
 {
-	struct reader reader = {.data = msg->data, .len = msg->len};
+	struct reader reader = msg_reader(msg);
 
 	switch (msg->type) {
 	case CONTROL_OUTPUT:

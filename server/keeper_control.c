@@ -228,7 +228,7 @@ on_resize(struct keeper *k, struct reader *reader)
 static bool
 on_request(struct keeper *k, struct conn *conn, const struct msg *msg)
 {
-	struct reader reader = {.data = msg->data, .len = msg->len};
+	struct reader reader = msg_reader(msg);
 	bool is_front = conn == k->front;
 
 	if (!conn->hello)

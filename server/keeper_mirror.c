@@ -261,7 +261,7 @@ on_reply(struct keeper *k, struct reader *reader)
 static bool
 on_message(struct keeper *k, const struct msg *msg)
 {
-	struct reader reader = {.data = msg->data, .len = msg->len};
+	struct reader reader = msg_reader(msg);
 
 	switch (msg->type) {
 	case MIRROR_READY: return true;

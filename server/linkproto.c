@@ -7,18 +7,6 @@
 #define MAGIC_LEN (sizeof(PROTO_MAGIC) - 1)
 #define HASH_LEN 8
 
-static struct reader
-reader_of(const struct msg *msg)
-{
-	return (struct reader){.data = msg->data, .len = msg->len};
-}
-
-static bool
-whole(const struct reader *reader)
-{
-	return !reader->bad && reader->len == 0;
-}
-
 // The magic and the version that begin either side's first message.
 static bool
 get_version(struct reader *reader, uint64_t *version)
@@ -36,22 +24,6 @@ put_version(struct buf *out)
 {
 	buf_put(out, PROTO_MAGIC, MAGIC_LEN);
 	buf_put_varint(out, LINK_VERSION);
-}
-
-static bool
-get_text(struct reader *reader, char *to, size_t max)
-{
-	size_t len;
-	const uint8_t *text = reader_bytes(reader, &len, max);
-
-	to[0] = '\0';
-	if (!text || reader->bad)
-		return !reader->bad;
-	if (!view_text_clean((const char *)text, len))
-		return false;
-	memcpy(to, text, len);
-	to[len] = '\0';
-	return true;
 }
 
 // ---- from the watcher --------------------------------------------------------------------------
@@ -93,7 +65,7 @@ link_hello_put(
 bool
 link_hello_get(const struct msg *msg, struct link_hello *hello)
 {
-	struct reader reader = reader_of(msg);
+	struct reader reader = msg_reader(msg);
 
 	*hello = (struct link_hello){0};
 	if (msg->type != LINK_HELLO || !get_version(&reader, &hello->version))
@@ -102,12 +74,11 @@ link_hello_get(const struct msg *msg, struct link_hello *hello)
 		return true;
 	hello->rows = (uint16_t)reader_bounded(&reader, SCREEN_ROWS_MAX);
 	hello->cols = (uint16_t)reader_bounded(&reader, SCREEN_COLS_MAX);
-	if (!get_text(&reader, hello->session, LIMIT_NAME))
-		return false;
+	view_text_get(&reader, hello->session, LIMIT_NAME);
 	hello->have_rows = (uint16_t)reader_bounded(&reader, SCREEN_ROWS_MAX);
 	hello->have_cols = (uint16_t)reader_bounded(&reader, SCREEN_COLS_MAX);
 	hello->hashes = reader_raw(&reader, (size_t)hello->have_rows * HASH_LEN);
-	return whole(&reader) && hello->rows && hello->cols &&
+	return reader_done(&reader) && hello->rows && hello->cols &&
 	       !hello->have_rows == !hello->have_cols;
 }
 
@@ -124,11 +95,11 @@ link_ack_put(struct buf *out, const struct link_ack *ack)
 bool
 link_ack_get(const struct msg *msg, struct link_ack *ack)
 {
-	struct reader reader = reader_of(msg);
+	struct reader reader = msg_reader(msg);
 
 	ack->frames = reader_varint(&reader);
 	ack->held_us = reader_varint(&reader);
-	return whole(&reader);
+	return reader_done(&reader);
 }
 
 void
@@ -144,11 +115,11 @@ link_size_put(struct buf *out, uint16_t rows, uint16_t cols)
 bool
 link_size_get(const struct msg *msg, uint16_t *rows, uint16_t *cols)
 {
-	struct reader reader = reader_of(msg);
+	struct reader reader = msg_reader(msg);
 
 	*rows = (uint16_t)reader_bounded(&reader, SCREEN_ROWS_MAX);
 	*cols = (uint16_t)reader_bounded(&reader, SCREEN_COLS_MAX);
-	return whole(&reader) && *rows && *cols;
+	return reader_done(&reader) && *rows && *cols;
 }
 
 // ---- to the watcher ----------------------------------------------------------------------------
@@ -165,10 +136,10 @@ link_welcome_put(struct buf *out)
 bool
 link_welcome_get(const struct msg *msg, uint64_t *version)
 {
-	struct reader reader = reader_of(msg);
+	struct reader reader = msg_reader(msg);
 
 	return msg->type == LINK_WELCOME && get_version(&reader, version) &&
-	       (*version != LINK_VERSION || whole(&reader));
+	       (*version != LINK_VERSION || reader_done(&reader));
 }
 
 void
@@ -183,9 +154,10 @@ link_notice_put(struct buf *out, const char *text)
 bool
 link_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1])
 {
-	struct reader reader = reader_of(msg);
+	struct reader reader = msg_reader(msg);
 
-	return get_text(&reader, text, LIMIT_TEXT) && whole(&reader);
+	view_text_get(&reader, text, LIMIT_TEXT);
+	return reader_done(&reader);
 }
 
 void

@@ -285,7 +285,7 @@ process(struct mirror *mirror)
 	struct msg msg;
 
 	while ((status = msg_get(&mirror->in, &used, MSG_MAX, &msg)) == MSG_ONE) {
-		struct reader reader = {.data = msg.data, .len = msg.len};
+		struct reader reader = msg_reader(&msg);
 
 		if (msg.type >= sizeof(handlers) / sizeof(handlers[0]) || !handlers[msg.type] ||
 		    !handlers[msg.type](mirror, &reader))

@@ -96,3 +96,9 @@ msg_get(const struct buf *in, size_t *used, size_t max, struct msg *msg)
 	*used += count + (size_t)len;
 	return MSG_ONE;
 }
+
+struct reader
+msg_reader(const struct msg *msg)
+{
+	return (struct reader){.data = msg->data, .len = msg->len};
+}

@@ -23,6 +23,9 @@ void msg_put(struct buf *out, uint8_t type, const void *data, size_t len);
 size_t msg_begin(struct buf *out, uint8_t type);
 void msg_end(struct buf *out, size_t begin);
 
+// Reads a message's payload, in place.
+struct reader msg_reader(const struct msg *msg);
+
 enum msg_status { MSG_NONE, MSG_ONE, MSG_BAD };
 // Takes the next whole message of at most `max` bytes (type and payload) that starts at `*used`,
 // and moves `*used` behind it. Call until it is MSG_NONE, then buf_take(in, used). MSG_BAD: the

@@ -27,7 +27,7 @@ replica_restart(struct replica *replica)
 enum replica_result
 replica_apply(struct replica *replica, const struct msg *msg)
 {
-	struct reader reader = {.data = msg->data, .len = msg->len};
+	struct reader reader = msg_reader(msg);
 	uint8_t flags = reader_u8(&reader);
 	bool key = flags & VIEW_FRAME_KEY;
 	struct screen *screen;

@@ -49,8 +49,8 @@ put_text(struct buf *out, const char *text)
 }
 
 // A clean string of at most `max` bytes into to[max + 1].
-static void
-get_text(struct reader *reader, char *to, size_t max)
+void
+view_text_get(struct reader *reader, char *to, size_t max)
 {
 	size_t len;
 	const uint8_t *text = reader_bytes(reader, &len, max);
@@ -80,18 +80,6 @@ get_size(struct reader *reader, uint16_t *rows, uint16_t *cols)
 	*cols = (uint16_t)reader_bounded(reader, SIZE_FIELD_MAX);
 }
 
-static struct reader
-reader_of(const struct msg *msg)
-{
-	return (struct reader){.data = msg->data, .len = msg->len};
-}
-
-static bool
-whole(const struct reader *reader)
-{
-	return !reader->bad && reader->len == 0;
-}
-
 // ---- messages ----------------------------------------------------------------------------------
 
 void
@@ -113,7 +101,7 @@ view_hello_put(struct buf *out, const struct view_hello *hello)
 bool
 view_hello_get(const struct msg *msg, struct view_hello *hello)
 {
-	struct reader reader = reader_of(msg);
+	struct reader reader = msg_reader(msg);
 	const uint8_t *magic = reader_raw(&reader, strlen(PROTO_MAGIC));
 
 	memset(hello, 0, sizeof(*hello));
@@ -124,11 +112,11 @@ view_hello_get(const struct msg *msg, struct view_hello *hello)
 		return !reader.bad;
 	hello->role = reader_u8(&reader);
 	get_size(&reader, &hello->rows, &hello->cols);
-	get_text(&reader, hello->name, LIMIT_NAME);
-	get_text(&reader, hello->from, LIMIT_TEXT);
-	get_text(&reader, hello->via, LIMIT_TEXT);
-	get_text(&reader, hello->key, LIMIT_TEXT);
-	return whole(&reader) && hello->role <= VIEW_ROLE_QUERY;
+	view_text_get(&reader, hello->name, LIMIT_NAME);
+	view_text_get(&reader, hello->from, LIMIT_TEXT);
+	view_text_get(&reader, hello->via, LIMIT_TEXT);
+	view_text_get(&reader, hello->key, LIMIT_TEXT);
+	return reader_done(&reader) && hello->role <= VIEW_ROLE_QUERY;
 }
 
 static void
@@ -163,10 +151,10 @@ view_status_put(struct buf *out, const struct view_status *status)
 bool
 view_status_get(const struct msg *msg, struct view_status *status)
 {
-	struct reader reader = reader_of(msg);
+	struct reader reader = msg_reader(msg);
 
 	get_status(&reader, status);
-	return whole(&reader);
+	return reader_done(&reader);
 }
 
 void
@@ -184,16 +172,16 @@ view_welcome_put(struct buf *out, const struct view_welcome *welcome)
 bool
 view_welcome_get(const struct msg *msg, struct view_welcome *welcome)
 {
-	struct reader reader = reader_of(msg);
+	struct reader reader = msg_reader(msg);
 
 	memset(welcome, 0, sizeof(*welcome));
 	welcome->version = reader_varint(&reader);
 	if (reader.bad || welcome->version != PROTO_VERSION)
 		return !reader.bad;
-	get_text(&reader, welcome->session, LIMIT_NAME);
-	get_text(&reader, welcome->host, LIMIT_TEXT);
+	view_text_get(&reader, welcome->session, LIMIT_NAME);
+	view_text_get(&reader, welcome->host, LIMIT_TEXT);
 	welcome->start = reader_varint(&reader);
-	return whole(&reader);
+	return reader_done(&reader);
 }
 
 void
@@ -209,11 +197,11 @@ view_bye_put(struct buf *out, int status, const char *text)
 bool
 view_bye_get(const struct msg *msg, struct view_bye *bye)
 {
-	struct reader reader = reader_of(msg);
+	struct reader reader = msg_reader(msg);
 
 	bye->status = (int)reader_bounded(&reader, UINT8_MAX);
-	get_text(&reader, bye->text, LIMIT_TEXT);
-	return whole(&reader);
+	view_text_get(&reader, bye->text, LIMIT_TEXT);
+	return reader_done(&reader);
 }
 
 void
@@ -232,10 +220,10 @@ view_person_put(struct buf *out, const struct view_person *person)
 bool
 view_person_get(struct reader *reader, struct view_person *person)
 {
-	get_text(reader, person->name, LIMIT_NAME);
-	get_text(reader, person->from, LIMIT_TEXT);
-	get_text(reader, person->via, LIMIT_TEXT);
-	get_text(reader, person->key, LIMIT_TEXT);
+	view_text_get(reader, person->name, LIMIT_NAME);
+	view_text_get(reader, person->from, LIMIT_TEXT);
+	view_text_get(reader, person->via, LIMIT_TEXT);
+	view_text_get(reader, person->key, LIMIT_TEXT);
 	person->uid = reader_bounded(reader, UINT32_MAX);
 	person->pid = reader_bounded(reader, UINT32_MAX);
 	person->since = reader_varint(reader);

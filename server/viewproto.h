@@ -71,3 +71,6 @@ bool view_person_get(struct reader *reader, struct view_person *person);
 // Whether these bytes are UTF-8 that can be printed as it is: no controls, no format characters
 // (which turn text around), nothing unassigned.
 bool view_text_clean(const char *text, size_t len);
+// Reads such a string of at most `max` bytes into `to`, which has room for its NUL; one that is not
+// clean makes the reader bad.
+void view_text_get(struct reader *reader, char *to, size_t max);

@@ -31,7 +31,7 @@ fail(int status, const char *text)
 static bool
 parse_answer(const struct msg *msg, struct who *who)
 {
-	struct reader reader = {.data = msg->data, .len = msg->len};
+	struct reader reader = msg_reader(msg);
 
 	who->rows = (uint16_t)reader_bounded(&reader, UINT16_MAX);
 	who->cols = (uint16_t)reader_bounded(&reader, UINT16_MAX);

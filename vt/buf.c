@@ -142,6 +142,12 @@ reader_raw(struct reader *reader, size_t len)
 	return data;
 }
 
+bool
+reader_done(const struct reader *reader)
+{
+	return !reader->bad && reader->len == 0;
+}
+
 uint8_t
 reader_u8(struct reader *reader)
 {

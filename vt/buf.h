@@ -39,6 +39,8 @@ struct reader {
 	bool bad;
 };
 
+// All was read and nothing was bad.
+bool reader_done(const struct reader *reader);
 uint8_t reader_u8(struct reader *reader);
 uint64_t reader_varint(struct reader *reader);
 // As reader_varint, but a value over `max` is bad (and gives 0).
