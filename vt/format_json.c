@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // docs/mirrord.1 describes the object. A run is as many glyphs of one style and width as stand side
-// by side, or one glyph with its combining marks: so its columns can be told from its text.
+// by side, or one glyph with its combining marks and then says so: its columns can be told from its
+// text without knowing which characters are marks.
 #include "vt/format.h"
 
 static const char *const attr_names[] = {
@@ -85,6 +86,8 @@ put_run(struct buf *out, const struct row *row, size_t col, size_t end)
 		col += row->cells[col].width == 2 ? 2 : 1;
 	} while (col < end && same_run(first, &row->cells[col]));
 	buf_put_u8(out, '"');
+	if (first->marks > 0)
+		buf_printf(out, ",\"marks\":true");
 	put_colour(out, "fg", first->style.fg);
 	put_colour(out, "bg", first->style.bg);
 	put_colour(out, "ul", first->style.ul);

@@ -29,11 +29,7 @@ def cell(text, width, fg, bg, attrs):
 
 def glyphs_of(run):
     """The glyphs of a run of `mirrord dump --format=json`: many, or one with its marks."""
-    text = run["text"]
-    if len(text) > 1 and any(unicodedata.category(char)[0] == "M" or char in "\u200d\ufe0f"
-                             for char in text[1:]):
-        return [text]
-    return list(text)
+    return [run["text"]] if "marks" in run else list(run["text"])
 
 
 def from_host(screen):

@@ -101,7 +101,53 @@ json_says_where_each_glyph_stands(void **state)
 	free(text);
 }
 
-// The sum of columns of all runs is that of the row, and a run's text has as many glyphs.
+static size_t
+code_points(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text != '\0'; text++)
+		count += ((uint8_t)*text & 0xc0) != 0x80;
+	return count;
+}
+
+// As a reader that knows nothing of Unicode counts: runs stand side by side or apart, and none goes
+// over the edge.
+static void
+assert_columns(json_t *row, size_t cols)
+{
+	json_t *run;
+	size_t i, end = 0;
+
+	json_array_foreach(json_object_get(row, "runs"), i, run)
+	{
+		size_t glyphs = json_object_get(run, "marks") != NULL
+				    ? 1
+				    : code_points(json_string_value(json_object_get(run, "text")));
+
+		assert_true((size_t)json_integer_value(json_object_get(run, "col")) >= end);
+		end = (size_t)json_integer_value(json_object_get(run, "col")) +
+		      glyphs * (size_t)json_integer_value(json_object_get(run, "width"));
+		assert_true(end <= cols);
+	}
+}
+
+static void
+json_tells_marks_that_no_list_of_marks_has(void **state)
+{
+	// U+1161 is a letter to Unicode, and takes no column after another
+	char *text =
+	    formatted(format_json, screen_of("\xe1\x84\x80\xe1\x85\xa1\xe1\x84\x80", 1, 4));
+	json_t *json = json_loads(text, 0, NULL), *row;
+
+	(void)state;
+	row = json_array_get(json_object_get(json, "screen"), 0);
+	assert_int_equal(json_array_size(json_object_get(row, "runs")), 2);
+	assert_columns(row, 4);
+	json_decref(json);
+	free(text);
+}
+
 static void
 json_of_any_screen_can_be_read(void **state)
 {
@@ -123,6 +169,8 @@ json_of_any_screen_can_be_read(void **state)
 		json = json_loads(text, 0, &error);
 		if (json == NULL)
 			fail_msg("line %d: %s", error.line, error.text);
+		for (size_t row = 0; row < 8; row++)
+			assert_columns(json_array_get(json_object_get(json, "screen"), row), 30);
 		json_decref(json);
 		free(text);
 		free(formatted(format_html, screen_ref(screen)));
@@ -139,6 +187,7 @@ main(void)
 	    cmocka_unit_test(ansi_ends_each_line_with_a_plain_pen),
 	    cmocka_unit_test(html_escapes_what_a_screen_holds),
 	    cmocka_unit_test(json_says_where_each_glyph_stands),
+	    cmocka_unit_test(json_tells_marks_that_no_list_of_marks_has),
 	    cmocka_unit_test(json_of_any_screen_can_be_read),
 	};
 
