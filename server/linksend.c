@@ -4,6 +4,7 @@
 
 #include "vt/frame.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,10 +120,18 @@ put_message(struct linksend *send, struct buf *message)
 void
 linksend_notice(struct linksend *send, const char *text)
 {
+	snprintf(send->notice, sizeof(send->notice), "%s", text ? text : "");
+	send->notice_due = true;
+}
+
+static void
+put_notice(struct linksend *send)
+{
 	struct buf message = {0};
 
-	link_notice_put(&message, text ? text : "");
+	link_notice_put(&message, send->notice);
 	put_message(send, &message);
+	send->notice_due = false;
 }
 
 void
@@ -164,11 +173,13 @@ put_frame(struct linksend *send, const struct buf *frame)
 uint64_t
 linksend_due(const struct linksend *send, uint64_t now_us)
 {
-	return send->off < send->out.len ? LINKPACE_NEVER : linkpace_due(&send->pace, now_us);
+	if (send->off < send->out.len)
+		return LINKPACE_NEVER;
+	return send->notice_due ? now_us : linkpace_due(&send->pace, now_us);
 }
 
-void
-linksend_frame(struct linksend *send, uint64_t now_us)
+static void
+make_frame(struct linksend *send, uint64_t now_us)
 {
 	size_t before = send->out.len;
 	struct buf frame = {0};
@@ -181,6 +192,15 @@ linksend_frame(struct linksend *send, uint64_t now_us)
 	screen_unref(send->sent);
 	send->sent = screen_ref(send->screen);
 	linkpace_sent(&send->pace, now_us, send->out.len - before);
+}
+
+void
+linksend_frame(struct linksend *send, uint64_t now_us)
+{
+	if (send->notice_due)
+		put_notice(send);
+	else
+		make_frame(send, now_us);
 }
 
 const uint8_t *

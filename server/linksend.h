@@ -16,6 +16,8 @@ struct linksend {
 	struct buf in;             // owned: from the watcher
 	struct buf out;            // owned: the bytes not yet written, from `off` on
 	size_t off;
+	char notice[LIMIT_TEXT + 1]; // to be sent before the next frame
+	bool notice_due;
 	uint16_t rows, cols;    // of the watcher's terminal
 	uint64_t bytes, frames; // written, made
 };
@@ -32,6 +34,7 @@ void linksend_notice(struct linksend *send, const char *text); // NULL: none
 void linksend_bye(struct linksend *send, int status, const char *text);
 // When linksend_frame() is to be called, as linkpace_due(). Not before all is written.
 uint64_t linksend_due(const struct linksend *send, uint64_t now_us);
+// Makes what is due: the notice, which waits for no ACK, or a frame.
 void linksend_frame(struct linksend *send, uint64_t now_us);
 // The bytes to be written; how many were is told with linksend_wrote().
 const uint8_t *linksend_peek(const struct linksend *send, size_t *len);

@@ -20,6 +20,7 @@ enum view_msg {
 	VIEW_WHO_IS = 0x44,  // count, then a record for each viewer
 	VIEW_DUMP_IS = 0x45, // the dump
 	VIEW_BYE = 0x46,     // exit status for the viewer (sysexits or 0), one sentence
+	VIEW_NOTICE = 0x47,  // one line to show over the screen; empty: none any more
 };
 enum view_frame_flag {
 	VIEW_FRAME_KEY = 1 << 0, // from the blank screen, not from what the edge has

@@ -110,8 +110,17 @@ found(struct upstream *up)
 	up->lost_at = 0;
 	uv_timer_stop(&up->redial);
 	if (up->noticed)
-		up->sink.notice(up->sink.user, NULL);
+		up->sink.notice(up->sink.user, *up->said ? up->said : NULL);
 	up->noticed = false;
+}
+
+static void
+on_notice(struct upstream *up, const struct msg *msg)
+{
+	if (!view_notice_get(msg, up->said))
+		end(up, EX_PROTOCOL, "the session sent a broken notice");
+	else if (!up->noticed)
+		up->sink.notice(up->sink.user, *up->said ? up->said : NULL);
 }
 
 static void
@@ -151,6 +160,8 @@ take_messages(struct upstream *up)
 		case VIEWCLIENT_MSG:
 			if (msg.type == VIEW_FRAME)
 				on_frame(up, &msg);
+			else if (msg.type == VIEW_NOTICE)
+				on_notice(up, &msg);
 			break;
 		case VIEWCLIENT_NONE: return;
 		case VIEWCLIENT_BYE: end(up, bye.status, bye.text); return;

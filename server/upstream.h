@@ -30,7 +30,8 @@ struct upstream {
 	uint64_t told_at;             // ms
 	uint64_t lost_at,
 	    redial_ms; // ms: when the connection was lost, and the pause before the next
-	bool noticed, ended;
+	char said[LIMIT_TEXT + 1]; // the mirror's own notice, or empty
+	bool noticed, ended;       // noticed: ours stands over it
 };
 
 void upstream_init(struct upstream *up, uv_loop_t *loop, const char *path,

@@ -30,7 +30,7 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 static void
 update_events(struct viewer *viewer)
 {
-	bool writing = viewer->pending || viewer->behind;
+	bool writing = viewer->pending || viewer->behind || viewer->unaware;
 	// Who asks reads its answer before it asks again, so that nothing piles up.
 	bool reading = viewer->state == VIEWER_HELLO || viewer->state == VIEWER_VIEW ||
 		       (viewer->state == VIEWER_QUERY && !viewer->pending);
@@ -76,18 +76,25 @@ flush(struct viewer *viewer)
 		viewer_close(viewer);
 }
 
-void
-viewer_send(struct viewer *viewer, struct blob *blob)
+// False if a viewer's socket takes nothing of it now: then it is not sent, for what counts later is
+// the screen of that time.
+static bool
+begin_sending(struct viewer *viewer, struct blob *blob)
 {
 	viewer->pending = blob_ref(blob);
 	viewer->sent = 0;
 	flush(viewer);
-	if (viewer->pending && viewer->sent == 0 && viewer->state == VIEWER_VIEW) {
-		// A frame of which nothing is on its way is not sent late: what counts then is
-		// the screen of that time.
-		drop_pending(viewer);
+	if (!viewer->pending || viewer->sent || viewer->state != VIEWER_VIEW)
+		return true;
+	drop_pending(viewer);
+	return false;
+}
+
+void
+viewer_send(struct viewer *viewer, struct blob *blob)
+{
+	if (!begin_sending(viewer, blob))
 		viewer->behind = true;
-	}
 	update_events(viewer);
 }
 
@@ -110,7 +117,7 @@ viewer_bye(struct viewer *viewer, int status, const char *text)
 		return;
 	}
 	viewer->state = VIEWER_CLOSING;
-	viewer->behind = false;
+	viewer->behind = viewer->unaware = false;
 	viewer->due = uv_now(viewer->viewers->loop) + LIMIT_HELLO_MS;
 	view_bye_put(&out, status, text);
 	send_and_free(viewer, &out);
@@ -126,6 +133,8 @@ viewer_drained(struct viewer *viewer)
 		viewer->behind = false;
 		viewer_send(viewer, viewers_key(viewers));
 	}
+	if (viewer->unaware && !viewer->pending && !viewer->behind && viewer->state == VIEWER_VIEW)
+		viewer->unaware = !begin_sending(viewer, viewers->notice);
 	if (viewers->farewell && !viewer->pending && !viewer->behind &&
 	    (viewer->state == VIEWER_VIEW || viewer->state == VIEWER_QUERY)) {
 		viewer->state = VIEWER_CLOSING;
@@ -290,6 +299,7 @@ begin_view(struct viewer *viewer)
 	viewer->state = VIEWER_VIEW;
 	viewers_joined(viewer->viewers);
 	viewer->behind = true; // it has no frame yet
+	viewer->unaware = viewer->viewers->notice != NULL;
 	if (!viewer->pending)
 		viewer_drained(viewer);
 }
@@ -522,7 +532,7 @@ viewer_close(struct viewer *viewer)
 	if (viewer->state == VIEWER_DEAD)
 		return;
 	viewer->state = VIEWER_DEAD;
-	viewer->behind = false;
+	viewer->behind = viewer->unaware = false;
 	drop_pending(viewer);
 	buf_fini(&viewer->in);
 	uv_close((uv_handle_t *)&viewer->poll, on_closed);

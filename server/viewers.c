@@ -132,6 +132,24 @@ viewers_show(struct viewers *viewers, struct screen *screen)
 	return true;
 }
 
+void
+viewers_notice(struct viewers *viewers, const char *text)
+{
+	struct buf out = {0};
+
+	view_notice_put(&out, text ? text : "");
+	blob_unref(viewers->notice);
+	viewers->notice = blob_new(&out);
+	for (struct viewer *viewer = viewers->first, *next; viewer; viewer = next) {
+		next = viewer->next;
+		if (viewer->state != VIEWER_VIEW)
+			continue;
+		viewer->unaware = true;
+		if (!viewer->pending)
+			viewer_drained(viewer);
+	}
+}
+
 // ---- coming and going --------------------------------------------------------------------------
 
 void

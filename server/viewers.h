@@ -37,6 +37,8 @@ struct viewers *viewers_new(uv_loop_t *loop, int listener, const struct viewers_
 size_t viewers_count(const struct viewers *viewers);
 // Sends everybody from what they have to `screen`. False if they had it.
 bool viewers_show(struct viewers *viewers, struct screen *screen);
+// Has every edge show this line over the screen, also those that come later; NULL: none any more.
+void viewers_notice(struct viewers *viewers, const char *text);
 // Says goodbye to all and takes nobody in any more.
 void viewers_bye(struct viewers *viewers, int status, const char *text);
 // Whether all connections are closed.

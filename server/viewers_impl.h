@@ -42,6 +42,7 @@ struct viewer {
 	pid_t pid;
 	bool host;            // the session's owner, or root
 	bool behind;          // has missed a frame, or asked: a key frame when nothing is pending
+	bool unaware;         // does not know the notice yet: it goes after that key frame
 	struct buf in;        // owned; at most one unfinished message
 	struct blob *pending; // a reference, or NULL
 	size_t sent;          // bytes of it
@@ -63,6 +64,7 @@ struct viewers {
 	struct blob *asked;   // key frame for guests' queries, or NULL
 	uint64_t asked_at;    // loop time, ms
 	struct bucket account[VIEWERS_BUCKETS]; // hellos and queries of guests, by uid
+	struct blob *notice;                    // the last there was, or NULL
 	struct blob *farewell;                  // set by viewers_bye()
 	bool told_version; // one line about a peer of another version has been written
 };
@@ -77,7 +79,7 @@ void viewer_new(struct viewers *viewers, int fd); // takes the fd
 void viewer_send(struct viewer *viewer, struct blob *blob);
 // Last words, then the end. May close at once, as any call that sends.
 void viewer_bye(struct viewer *viewer, int status, const char *text);
-// Nothing is pending any more: sends a key frame if it is behind, and the farewell.
+// Nothing is pending any more: sends a key frame if it is behind, the notice, and the farewell.
 void viewer_drained(struct viewer *viewer);
 void viewer_close(struct viewer *viewer);
 

@@ -205,6 +205,24 @@ view_bye_get(const struct msg *msg, struct view_bye *bye)
 }
 
 void
+view_notice_put(struct buf *out, const char *text)
+{
+	size_t begin = msg_begin(out, VIEW_NOTICE);
+
+	buf_put_bytes(out, text, strnlen(text, LIMIT_TEXT));
+	msg_end(out, begin);
+}
+
+bool
+view_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1])
+{
+	struct reader reader = msg_reader(msg);
+
+	view_text_get(&reader, text, LIMIT_TEXT);
+	return reader_done(&reader);
+}
+
+void
 view_person_put(struct buf *out, const struct view_person *person)
 {
 	put_text(out, person->name);

@@ -55,6 +55,7 @@ void view_hello_put(struct buf *out, const struct view_hello *hello);
 void view_status_put(struct buf *out, const struct view_status *status);
 void view_welcome_put(struct buf *out, const struct view_welcome *welcome);
 void view_bye_put(struct buf *out, int status, const char *text);
+void view_notice_put(struct buf *out, const char *text);
 // A record of VIEW_WHO_IS, whose payload starts with the session's rows and cols and the count.
 void view_person_put(struct buf *out, const struct view_person *person);
 
@@ -65,6 +66,7 @@ bool view_hello_get(const struct msg *msg, struct view_hello *hello);
 bool view_status_get(const struct msg *msg, struct view_status *status);
 bool view_welcome_get(const struct msg *msg, struct view_welcome *welcome);
 bool view_bye_get(const struct msg *msg, struct view_bye *bye);
+bool view_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1]);
 // One record, from a reader that goes over the payload.
 bool view_person_get(struct reader *reader, struct view_person *person);
 

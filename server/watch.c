@@ -40,6 +40,7 @@ struct watch {
 	uint16_t rows, cols;           // as the far end knows them
 	char line[LINE_MAX_BYTES + 1]; // the last that ssh said,
 	char part[LINE_MAX_BYTES + 1]; // and what it is saying
+	char said[LIMIT_TEXT + 1];     // the far end's notice, or empty
 	uint64_t lost_at;              // ms; 0: it is not
 	uint32_t tries, random;
 	bool running; // ssh is
@@ -209,7 +210,7 @@ found(struct watch *watch)
 	watch->lost_at = 0;
 	uv_timer_stop(&watch->retry);
 	uv_timer_stop(&watch->count);
-	view_notice(watch->view, NULL);
+	view_notice(watch->view, *watch->said ? watch->said : NULL);
 }
 
 // ---- from the far end --------------------------------------------------------------------------
@@ -235,6 +236,15 @@ on_screen(struct watch *watch)
 	watch->shown = true;
 }
 
+// While the link was lost, that is what is shown.
+static void
+on_notice(struct watch *watch, const char *text)
+{
+	snprintf(watch->said, sizeof(watch->said), "%s", text);
+	if (!watch->lost_at)
+		view_notice(watch->view, *text ? text : NULL);
+}
+
 static void
 take_messages(struct watch *watch)
 {
@@ -245,7 +255,7 @@ take_messages(struct watch *watch)
 		case LINKRECV_NONE: return;
 		case LINKRECV_WELCOME: break;
 		case LINKRECV_SCREEN: on_screen(watch); break;
-		case LINKRECV_NOTICE: view_notice(watch->view, *bye.text ? bye.text : NULL); break;
+		case LINKRECV_NOTICE: on_notice(watch, bye.text); break;
 		case LINKRECV_BYE:
 		case LINKRECV_BROKEN: end(watch, bye.status, bye.text); return;
 		}
@@ -364,7 +374,7 @@ on_open(struct watch *watch, const struct dialer_news *news)
 	watch->errors_fd = news->errors;
 	watch->stream = watch_fd(watch, news->stream, on_stream);
 	watch->errors = watch_fd(watch, news->errors, on_errors);
-	*watch->part = '\0';
+	*watch->part = *watch->said = '\0';
 	if (watch->lost_at)
 		uv_timer_start(&watch->retry, on_retry, FIRST_MS, 0);
 	watch->rows = status.rows;
