@@ -11,6 +11,7 @@
 //   mirror*.c    the process that holds the model and serves the view socket
 //   view*.c      watching: a replica of the screen, painted on a guest's terminal; upstream.c the
 //                connection to the mirror
+//   authkeys.c   authorized_keys as sshd reads it; keyopts.c the options of a line, sshkey.c its key
 //   suggest.c    tells misspelt commands from programs
 //   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states
 //   watch*.c     the other end of such a link, on a guest's terminal; dialer.c runs ssh for it
