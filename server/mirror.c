@@ -139,6 +139,14 @@ give_dump(void *user, struct buf *out)
 	model_dump(mirror->model, out);
 }
 
+static uint64_t
+give_printed(void *user)
+{
+	struct mirror *mirror = user;
+
+	return mirror->offset;
+}
+
 static void
 on_count(void *user, size_t count)
 {
@@ -377,6 +385,7 @@ start(struct mirror *mirror, const char *name, uint64_t since)
 	    .guests = group_of_directory()};
 	const struct viewers_source source = {.screen = give_screen,
 	    .dump = give_dump,
+	    .printed = give_printed,
 	    .count = on_count,
 	    .user = mirror};
 	const struct model_events events = events_of(mirror);

@@ -38,6 +38,7 @@ void
 upstream_tell(struct upstream *up, const struct view_status *status)
 {
 	uint64_t now = uv_now(up->loop);
+	struct view_status since = *status;
 	struct buf out = {0};
 
 	up->now = *status;
@@ -49,7 +50,9 @@ upstream_tell(struct upstream *up, const struct view_status *status)
 		uv_timer_start(&up->status, on_status_due, STATUS_MS - (now - up->told_at), 0);
 		return;
 	}
-	view_status_put(&out, status);
+	since.bytes -= up->before.bytes;
+	since.frames -= up->before.frames;
+	view_status_put(&out, &since);
 	viewclient_send(up->client, &out); // if the socket is full, a later one tells
 	buf_fini(&out);
 	up->told = *status;
@@ -192,6 +195,7 @@ dial(struct upstream *up)
 	if (viewclient_dial(up->client, up->path, &up->hello) == 0) {
 		replica_restart(&up->replica);
 		up->told = (struct view_status){0};
+		up->before = up->now;
 		if (!watch_socket(up))
 			viewclient_close(up->client);
 		return true;

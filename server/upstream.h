@@ -27,6 +27,7 @@ struct upstream {
 	struct upstream_sink sink;
 	struct replica replica;
 	struct view_status told, now; // the last VIEW_STATUS, and the newest there is to tell
+	struct view_status before;    // what was counted when this connection began
 	uint64_t told_at;             // ms
 	uint64_t lost_at,
 	    redial_ms; // ms: when the connection was lost, and the pause before the next

@@ -158,6 +158,13 @@ put_key(struct viewers *viewers, struct buf *out)
 }
 
 static void
+take_status(struct viewer *viewer, const struct view_status *status)
+{
+	viewer->person->status = *status;
+	fps_note(&viewer->fps, uv_now(viewer->viewers->loop), status->frames);
+}
+
+static void
 on_status(struct viewer *viewer, const struct msg *msg)
 {
 	struct view_status status;
@@ -165,7 +172,7 @@ on_status(struct viewer *viewer, const struct msg *msg)
 	if (viewer->state != VIEWER_VIEW || !view_status_get(msg, &status))
 		viewer_bye(viewer, EX_PROTOCOL, "a malformed message");
 	else
-		viewer->person->status = status;
+		take_status(viewer, &status);
 }
 
 static void
@@ -297,6 +304,8 @@ static void
 begin_view(struct viewer *viewer)
 {
 	viewer->state = VIEWER_VIEW;
+	viewer->printed = viewers_printed(viewer->viewers);
+	fps_note(&viewer->fps, uv_now(viewer->viewers->loop), 0);
 	viewers_joined(viewer->viewers);
 	viewer->behind = true; // it has no frame yet
 	viewer->unaware = viewer->viewers->notice != NULL;

@@ -318,12 +318,25 @@ viewers_of(const struct viewers *viewers, uid_t uid)
 	return count;
 }
 
+uint64_t
+viewers_printed(const struct viewers *viewers)
+{
+	const struct viewers_source *source = &viewers->source;
+
+	return source->printed ? source->printed(source->user) : 0;
+}
+
 void
 viewers_put_people(struct viewers *viewers, struct buf *out)
 {
+	uint64_t now = uv_now(viewers->loop), printed = viewers_printed(viewers);
+
 	for (const struct viewer *viewer = viewers->first; viewer; viewer = viewer->next) {
-		if (viewer->state == VIEWER_VIEW)
-			view_person_put(out, viewer->person);
+		if (viewer->state != VIEWER_VIEW)
+			continue;
+		viewer->person->fps10 = fps_tenths(&viewer->fps, now);
+		viewer->person->printed = printed - viewer->printed;
+		view_person_put(out, viewer->person);
 	}
 }
 

@@ -2,6 +2,7 @@
 // What the parts of viewers*.c share.
 #pragma once
 
+#include "server/fps.h"
 #include "server/viewers.h"
 #include "vt/frame.h"
 
@@ -47,6 +48,8 @@ struct viewer {
 	struct blob *pending; // a reference, or NULL
 	size_t sent;          // bytes of it
 	struct view_person *person; // owned; NULL before the hello
+	struct fps fps;             // of what it says it has shown
+	uint64_t printed;           // bytes of the program's before it came
 };
 
 struct viewers {
@@ -93,6 +96,8 @@ struct blob *viewers_key(struct viewers *viewers);
 struct blob *viewers_asked(struct viewers *viewers);
 // Connections of one uid.
 size_t viewers_of(const struct viewers *viewers, uid_t uid);
+// Bytes that the program has printed, if the source knows.
+uint64_t viewers_printed(const struct viewers *viewers);
 void viewers_put_people(struct viewers *viewers, struct buf *out);
 void viewers_tell_version(struct viewers *viewers, const char *text);
 // Sets the timer to the next deadline.

@@ -233,6 +233,8 @@ view_person_put(struct buf *out, const struct view_person *person)
 	buf_put_varint(out, person->pid);
 	buf_put_varint(out, person->since);
 	put_status(out, &person->status);
+	buf_put_varint(out, person->fps10);
+	buf_put_varint(out, person->printed);
 }
 
 bool
@@ -246,5 +248,7 @@ view_person_get(struct reader *reader, struct view_person *person)
 	person->pid = reader_bounded(reader, UINT32_MAX);
 	person->since = reader_varint(reader);
 	get_status(reader, &person->status);
+	person->fps10 = reader_varint(reader);
+	person->printed = reader_varint(reader);
 	return !reader->bad;
 }

@@ -48,6 +48,8 @@ struct view_person {
 	uint32_t uid, pid;
 	uint64_t since; // unix seconds
 	struct view_status status;
+	uint64_t fps10;   // shown in the last seconds, in tenths of a frame a second
+	uint64_t printed; // bytes of the program's since the viewer came; 0: not known
 };
 
 // Each appends one whole message to `out`.

@@ -70,32 +70,72 @@ is_clipped(const struct who *who, const struct view_person *person)
 	return person->status.rows < who->rows || person->status.cols < who->cols;
 }
 
-static void
-print_ms(uint64_t us)
+// Bytes sent for each that the program has printed; negative if it has printed nothing.
+static double
+ratio_of(const struct view_person *person)
 {
-	if (us)
-		printf("%4.0f ms ", (double)us / 1000);
-	else
-		printf("%7s ", "-");
+	return person->printed ? (double)person->status.bytes / (double)person->printed : -1;
+}
+
+static const char *
+format_ms(uint64_t us, char *to, size_t size)
+{
+	snprintf(to, size, us ? "%.0fms" : "-", (double)us / 1000);
+	return to;
+}
+
+// In four digits and a unit at most.
+static const char *
+format_bytes(uint64_t bytes, char *to, size_t size)
+{
+	static const char units[] = " kMGT";
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 10000 && unit + 2 < sizeof(units)) {
+		value /= 1000;
+		unit++;
+	}
+	snprintf(to, size, unit ? "%.0f%c" : "%.0f", value, units[unit]);
+	return to;
+}
+
+static const char *
+format_ratio(double ratio, char *to, size_t size)
+{
+	snprintf(to, size, ratio < 0 ? "-" : ratio < 10 ? "%.2f" : "%.0f", ratio);
+	return to;
+}
+
+// What does not fit into 80 columns goes into a second line.
+static void
+print_remarks(const struct who *who, const struct view_person *person)
+{
+	bool clipped = is_clipped(who, person);
+
+	if (clipped || *person->key)
+		printf("  %s%s%s%s\n", clipped ? "clipped" : "",
+		    clipped && *person->key ? ", " : "", *person->key ? "key " : "", person->key);
 }
 
 static void
 print_person(const struct who *who, const struct view_person *person)
 {
-	char name[LIMIT_TEXT], since[32], size[32];
+	char name[LIMIT_TEXT], since[32], size[32], rtt[32], lag[32], bytes[32], ratio[32];
 	time_t at = (time_t)person->since;
 	struct tm local;
 
 	name_of(person, name, sizeof(name));
 	strftime(since, sizeof(since), time(NULL) - at < TODAY_S ? "%H:%M" : "%b %e",
 	    localtime_r(&at, &local));
-	snprintf(size, sizeof(size), "%ux%u%s", person->status.cols, person->status.rows,
-	    is_clipped(who, person) ? " clipped" : "");
-	printf("%-10s %-6s %-15s %-6s %-13s ", name, *person->via ? person->via : "local",
-	    *person->from ? person->from : "-", since, size);
-	print_ms(person->status.rtt_us);
-	print_ms(person->status.lag_us);
-	printf("%8" PRIu64 "\n", person->status.bytes);
+	snprintf(size, sizeof(size), "%ux%u", person->status.cols, person->status.rows);
+	printf("%-10s %-5s %-15s %-6s %-8s %6s %6s %4.1f %6s %5s\n", name,
+	    *person->via ? person->via : "local", *person->from ? person->from : "-", since, size,
+	    format_ms(person->status.rtt_us, rtt, sizeof(rtt)),
+	    format_ms(person->status.lag_us, lag, sizeof(lag)), (double)person->fps10 / 10,
+	    format_bytes(person->status.bytes, bytes, sizeof(bytes)),
+	    format_ratio(ratio_of(person), ratio, sizeof(ratio)));
+	print_remarks(who, person);
 }
 
 static void
@@ -105,8 +145,8 @@ print_table(const struct who *who)
 		puts("nobody watches");
 		return;
 	}
-	printf("%-10s %-6s %-15s %-6s %-13s %7s %7s %8s\n", "NAME", "VIA", "FROM", "SINCE", "SIZE",
-	    "RTT", "LAG", "BYTES");
+	printf("%-10s %-5s %-15s %-6s %-8s %6s %6s %4s %6s %5s\n", "NAME", "VIA", "FROM", "SINCE",
+	    "SIZE", "RTT", "LAG", "FPS", "BYTES", "RATIO");
 	for (size_t i = 0; i < who->count; i++)
 		print_person(who, &who->people[i]);
 }
@@ -115,16 +155,19 @@ static json_t *
 json_of(const struct who *who, const struct view_person *person)
 {
 	const struct view_status *status = &person->status;
+	double ratio = ratio_of(person);
 	char name[LIMIT_TEXT];
 
 	name_of(person, name, sizeof(name));
-	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:i, s:i, s:b, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:i, s:i, s:b, s:I, s:I, s:I, s:I, "
+			 "s:f, s:I, s:o}",
 	    "name", name, "uid", (json_int_t)person->uid, "pid", (json_int_t)person->pid, "via",
 	    *person->via ? person->via : "local", "from", person->from, "key", person->key, "since",
 	    (json_int_t)person->since, "rows", (int)status->rows, "cols", (int)status->cols,
 	    "clipped", (int)is_clipped(who, person), "rtt_us", (json_int_t)status->rtt_us, "lag_us",
 	    (json_int_t)status->lag_us, "bytes", (json_int_t)status->bytes, "frames",
-	    (json_int_t)status->frames);
+	    (json_int_t)status->frames, "fps", (double)person->fps10 / 10, "printed",
+	    (json_int_t)person->printed, "ratio", ratio < 0 ? json_null() : json_real(ratio));
 }
 
 static void
