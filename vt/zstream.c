@@ -17,6 +17,7 @@
 #define ZSTREAM_LEVEL 6
 #define ZSTREAM_WINDOW_BITS (-15)
 #define ZSTREAM_MEM_LEVEL 8
+#define ZSTREAM_WINDOW 32768
 #define ZSTREAM_CHUNK 16384 // bytes of output asked for at a time
 
 // A block is of one type, and a message of one block, if it has no more symbols than zlib's buffer.
@@ -98,6 +99,32 @@ deflater_put(struct deflater *deflater, const uint8_t *data, size_t len, struct 
 		deflatePending(z, Z_NULL, &held);
 	}
 	deflater->held = held;
+}
+
+void
+deflater_reset(struct deflater *deflater)
+{
+	deflateReset(&deflater->z);
+	deflater->held = 0;
+}
+
+void
+deflater_align(struct deflater *deflater, struct buf *out)
+{
+	if (deflater->held == 0)
+		return;
+	deflater->z.avail_in = 0;
+	deflate_all(&deflater->z, Z_SYNC_FLUSH, out);
+	deflater->held = 0;
+}
+
+void
+deflater_window(struct deflater *deflater, struct buf *out)
+{
+	uInt len = ZSTREAM_WINDOW;
+
+	deflateGetDictionary(&deflater->z, buf_reserve(out, len), &len);
+	out->len += len;
 }
 
 struct inflater *

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -152,6 +153,49 @@ malformed_messages_end_the_stream(void **state)
 	}
 }
 
+// Who comes later and inflates the window in some other way has what the others have.
+static void
+a_reader_joins_a_running_stream(void **state)
+{
+	struct deflater *out = deflater_new(), *other = deflater_new();
+	struct inflater *in = inflater_new();
+	char text[64];
+
+	(void)state;
+	for (int i = 0; i < 1500; i++) {
+		struct buf packed = {0}, window = {0}, unpacked = {0};
+		struct inflater *joins = inflater_new();
+		size_t len =
+		    (size_t)snprintf(text, sizeof(text), "%d bottles of beer on wall %d", i, i * i);
+
+		assert_comes_back(out, in, text, len);
+		deflater_window(out, &window);
+		assert_true(window.len >= len && window.len <= 32768);
+		deflater_reset(other);
+		deflater_put(other, window.data, window.len, &packed);
+		deflater_align(other, &packed);
+		assert_true(inflater_put(joins, packed.data, packed.len, 32768, &unpacked));
+		packed.len = unpacked.len = 0;
+		deflater_align(out, &packed); // for the others only
+		assert_true(inflater_put(in, packed.data, packed.len, 0, &unpacked));
+		packed.len = 0;
+		deflater_put(out, (const uint8_t *)text, len, &packed);
+		assert_true(packed.len < 16);
+		assert_true(inflater_put(joins, packed.data, packed.len, MAX, &unpacked));
+		assert_true(inflater_put(in, packed.data, packed.len, MAX, &unpacked));
+		assert_int_equal(unpacked.len, 2 * len);
+		assert_memory_equal(unpacked.data, text, len);
+		assert_memory_equal(unpacked.data + len, text, len);
+		inflater_free(joins);
+		buf_fini(&packed);
+		buf_fini(&window);
+		buf_fini(&unpacked);
+	}
+	deflater_free(out);
+	deflater_free(other);
+	inflater_free(in);
+}
+
 // What a browser does: feed one long raw deflate stream.
 static void
 it_is_plain_deflate(void **state)
@@ -187,6 +231,7 @@ main(void)
 	    cmocka_unit_test(an_empty_message_is_no_bytes),
 	    cmocka_unit_test(more_than_the_limit_ends_the_stream),
 	    cmocka_unit_test(malformed_messages_end_the_stream),
+	    cmocka_unit_test(a_reader_joins_a_running_stream),
 	    cmocka_unit_test(it_is_plain_deflate),
 	};
 
