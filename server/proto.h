@@ -14,6 +14,7 @@ enum view_msg {
 	VIEW_KEY = 0x03,    // asks for a key frame
 	VIEW_WHO = 0x04,    // asks who is here (host's uid only)
 	VIEW_DUMP = 0x05,   // asks for the canonical dump (host's uid only)
+	VIEW_GUESTS = 0x08, // count, records as in VIEW_WHO_IS: who watches through this edge
 	// mirror to edge
 	VIEW_WELCOME = 0x41, // version, session name, host's login name, start (unix seconds)
 	VIEW_FRAME = 0x42,   // flags (1: key), frame
@@ -21,6 +22,7 @@ enum view_msg {
 	VIEW_DUMP_IS = 0x45, // the dump
 	VIEW_BYE = 0x46,     // exit status for the viewer (sysexits or 0), one sentence
 	VIEW_NOTICE = 0x47,  // one line to show over the screen; empty: none any more
+	VIEW_GUEST_CUT = 0x4a, // name, key (empty: any): cut these of those who watch through you
 };
 enum view_frame_flag {
 	VIEW_FRAME_KEY = 1 << 0, // from the blank screen, not from what the edge has
@@ -93,6 +95,9 @@ enum link_msg {
 #define LIMIT_TEXT 256            // bytes of any other string from a peer
 #define LIMIT_VIEWERS 1024        // connections a mirror serves at once
 #define LIMIT_ACCOUNT_VIEWERS 256 // of them from one uid that is not the host's
+#define LIMIT_PEOPLE 8192         // in one list of who watches
+#define LIMIT_GUESTS 1024         // that one edge tells of,
+#define LIMIT_GUESTS_BYTES (256u << 10) // and bytes of that message
 #define LIMIT_QUERY_MS 5000       // from a query's last message to its next
 #define LIMIT_HELLO_BYTES 2048    // a HELLO is not larger
 #define LIMIT_HELLO_MS 5000       // from connection to a whole HELLO

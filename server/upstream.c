@@ -59,6 +59,16 @@ upstream_tell(struct upstream *up, const struct view_status *status)
 	up->told_at = now;
 }
 
+void
+upstream_guests(struct upstream *up, const struct view_person *people, size_t count)
+{
+	up->guests.len = 0;
+	view_guests_put(&up->guests, VIEW_GUESTS, people, count);
+	if (up->socket && up->client->welcomed)
+		viewclient_send(
+		    up->client, &up->guests); // if the socket is full, the next one tells
+}
+
 // ---- the connection ----------------------------------------------------------------------------
 
 static void on_socket(uv_poll_t *poll, int status, int events);
@@ -153,6 +163,41 @@ on_frame(struct upstream *up, const struct msg *msg)
 }
 
 static void
+on_cut(struct upstream *up, const struct msg *msg)
+{
+	struct view_cut cut;
+
+	if (!view_cut_get(msg, &cut))
+		end(up, EX_PROTOCOL, "the session sent a broken message");
+	else if (up->sink.cut)
+		up->sink.cut(up->sink.user, &cut);
+}
+
+// To a mirror that does not know yet.
+static void
+on_welcome(struct upstream *up, const struct msg *msg)
+{
+	(void)msg;
+	if (up->guests.len)
+		viewclient_send(up->client, &up->guests);
+}
+
+static void
+on_message(struct upstream *up, const struct msg *msg)
+{
+	static const struct {
+		uint8_t type;
+		void (*on)(struct upstream *up, const struct msg *msg);
+	} messages[] = {{VIEW_WELCOME, on_welcome}, {VIEW_FRAME, on_frame},
+	    {VIEW_NOTICE, on_notice}, {VIEW_GUEST_CUT, on_cut}};
+
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+		if (messages[i].type == msg->type)
+			messages[i].on(up, msg);
+	}
+}
+
+static void
 take_messages(struct upstream *up)
 {
 	struct view_bye bye;
@@ -160,12 +205,7 @@ take_messages(struct upstream *up)
 
 	while (up->socket && !up->ended) {
 		switch (viewclient_next(up->client, &msg, &bye)) {
-		case VIEWCLIENT_MSG:
-			if (msg.type == VIEW_FRAME)
-				on_frame(up, &msg);
-			else if (msg.type == VIEW_NOTICE)
-				on_notice(up, &msg);
-			break;
+		case VIEWCLIENT_MSG: on_message(up, &msg); break;
 		case VIEWCLIENT_NONE: return;
 		case VIEWCLIENT_BYE: end(up, bye.status, bye.text); return;
 		case VIEWCLIENT_LOST: lost(up); return;
@@ -275,4 +315,5 @@ void
 upstream_fini(struct upstream *up)
 {
 	replica_fini(&up->replica);
+	buf_fini(&up->guests);
 }

@@ -14,6 +14,7 @@ struct upstream_sink {
 	void (*screen)(void *user, struct screen *screen);         // a newer one; borrowed
 	void (*notice)(void *user, const char *text);              // NULL: none any more
 	void (*end)(void *user, int status, const char *sentence); // it is over
+	void (*cut)(void *user, const struct view_cut *cut);       // of one's guests; or NULL
 	void (*turn)(void *user); // all that had come has been told: do what is due now
 };
 
@@ -26,6 +27,7 @@ struct upstream {
 	struct view_hello hello;
 	struct upstream_sink sink;
 	struct replica replica;
+	struct buf guests;            // owned: the last VIEW_GUESTS, or empty
 	struct view_status told, now; // the last VIEW_STATUS, and the newest there is to tell
 	struct view_status before;    // what was counted when this connection began
 	uint64_t told_at;             // ms
@@ -41,6 +43,8 @@ void upstream_init(struct upstream *up, uv_loop_t *loop, const char *path,
 bool upstream_start(struct upstream *up, struct viewclient *client);
 // What the mirror is to know about this viewer: sent only if it changed, and not too often.
 void upstream_tell(struct upstream *up, const struct view_status *status);
+// Who watches through this edge; copied. Told again to each mirror.
+void upstream_guests(struct upstream *up, const struct view_person *people, size_t count);
 // Closes what it opened; run the loop once more before upstream_fini().
 void upstream_stop(struct upstream *up);
 void upstream_fini(struct upstream *up);

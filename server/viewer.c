@@ -30,7 +30,7 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 static void
 update_events(struct viewer *viewer)
 {
-	bool writing = viewer->pending || viewer->behind || viewer->unaware;
+	bool writing = viewer->pending || viewer->behind || viewer->unaware || viewer->orders.len;
 	// Who asks reads its answer before it asks again, so that nothing piles up.
 	bool reading = viewer->state == VIEWER_HELLO || viewer->state == VIEWER_VIEW ||
 		       (viewer->state == VIEWER_QUERY && !viewer->pending);
@@ -78,8 +78,8 @@ flush(struct viewer *viewer)
 
 // False if a viewer's socket takes nothing of it now: then it is not sent, for what counts later is
 // the screen of that time.
-static bool
-begin_sending(struct viewer *viewer, struct blob *blob)
+bool
+viewer_try(struct viewer *viewer, struct blob *blob)
 {
 	viewer->pending = blob_ref(blob);
 	viewer->sent = 0;
@@ -93,7 +93,7 @@ begin_sending(struct viewer *viewer, struct blob *blob)
 void
 viewer_send(struct viewer *viewer, struct blob *blob)
 {
-	if (!begin_sending(viewer, blob))
+	if (!viewer_try(viewer, blob))
 		viewer->behind = true;
 	update_events(viewer);
 }
@@ -118,10 +118,24 @@ viewer_bye(struct viewer *viewer, int status, const char *text)
 	}
 	viewer->state = VIEWER_CLOSING;
 	viewer->behind = viewer->unaware = false;
+	viewer->orders.len = 0;
 	viewer->due = uv_now(viewer->viewers->loop) + LIMIT_HELLO_MS;
 	view_bye_put(&out, status, text);
 	send_and_free(viewer, &out);
 	viewers_schedule(viewer->viewers);
+}
+
+// They wait for as long as it takes: an order is not to be lost.
+static void
+give_orders(struct viewer *viewer)
+{
+	struct blob *blob = blob_new(&viewer->orders);
+
+	if (!viewer_try(viewer, blob)) { // nobody else holds it
+		viewer->orders = blob->bytes;
+		blob->bytes = (struct buf){0};
+	}
+	blob_unref(blob);
 }
 
 void
@@ -134,7 +148,9 @@ viewer_drained(struct viewer *viewer)
 		viewer_send(viewer, viewers_key(viewers));
 	}
 	if (viewer->unaware && !viewer->pending && !viewer->behind && viewer->state == VIEWER_VIEW)
-		viewer->unaware = !begin_sending(viewer, viewers->notice);
+		viewer->unaware = !viewer_try(viewer, viewers->notice);
+	if (viewer->orders.len && !viewer->pending && viewer->state == VIEWER_VIEW)
+		give_orders(viewer);
 	if (viewers->farewell && !viewer->pending && !viewer->behind &&
 	    (viewer->state == VIEWER_VIEW || viewer->state == VIEWER_QUERY)) {
 		viewer->state = VIEWER_CLOSING;
@@ -209,20 +225,24 @@ static void
 on_who(struct viewer *viewer, const struct msg *msg)
 {
 	struct viewers *viewers = viewer->viewers;
+	struct view_person *people;
 	struct screen *screen;
 	struct buf out = {0};
-	size_t begin;
+	size_t begin, count;
 
 	(void)msg;
 	if (!is_host(viewer))
 		return;
 	screen = viewers->source.screen(viewers->source.user);
+	people = viewers_people(viewers, &count);
 	begin = msg_begin(&out, VIEW_WHO_IS);
 	buf_put_varint(&out, screen->rows);
 	buf_put_varint(&out, screen->cols);
-	buf_put_varint(&out, viewers->watching);
-	viewers_put_people(viewers, &out);
+	buf_put_varint(&out, count);
+	for (size_t i = 0; i < count; i++)
+		view_person_put(&out, &people[i]);
 	msg_end(&out, begin);
+	free(people);
 	screen_unref(screen);
 	send_and_free(viewer, &out);
 }
@@ -354,6 +374,7 @@ static const struct {
     {VIEW_KEY, on_key},
     {VIEW_WHO, on_who},
     {VIEW_DUMP, on_dump},
+    {VIEW_GUESTS, viewer_on_guests},
 };
 
 static void
@@ -412,7 +433,9 @@ process(struct viewer *viewer)
 	size_t used = 0;
 
 	while (listens(viewer)) {
-		size_t max = viewer->state == VIEWER_HELLO ? LIMIT_HELLO_BYTES : REQUEST_MAX;
+		size_t max = viewer->state == VIEWER_HELLO ? LIMIT_HELLO_BYTES
+			     : viewer->host                ? LIMIT_GUESTS_BYTES
+							   : REQUEST_MAX;
 		enum msg_status status;
 		struct msg msg;
 
@@ -530,6 +553,7 @@ on_closed(uv_handle_t *handle)
 	struct viewer *viewer = handle->data;
 
 	free(viewer->person);
+	free(viewer->guests);
 	free(viewer);
 }
 
@@ -544,6 +568,7 @@ viewer_close(struct viewer *viewer)
 	viewer->behind = viewer->unaware = false;
 	drop_pending(viewer);
 	buf_fini(&viewer->in);
+	buf_fini(&viewer->orders);
 	uv_close((uv_handle_t *)&viewer->poll, on_closed);
 	close(viewer->fd);
 	viewers_left(viewer->viewers, viewer, watched);

@@ -327,20 +327,6 @@ viewers_printed(const struct viewers *viewers)
 }
 
 void
-viewers_put_people(struct viewers *viewers, struct buf *out)
-{
-	uint64_t now = uv_now(viewers->loop), printed = viewers_printed(viewers);
-
-	for (const struct viewer *viewer = viewers->first; viewer; viewer = viewer->next) {
-		if (viewer->state != VIEWER_VIEW)
-			continue;
-		viewer->person->fps10 = fps_tenths(&viewer->fps, now);
-		viewer->person->printed = printed - viewer->printed;
-		view_person_put(out, viewer->person);
-	}
-}
-
-void
 viewers_tell_version(struct viewers *viewers, const char *text)
 {
 	char line[LIMIT_TEXT + 16] = "mirrord: ";

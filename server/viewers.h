@@ -40,6 +40,10 @@ size_t viewers_count(const struct viewers *viewers);
 bool viewers_show(struct viewers *viewers, struct screen *screen);
 // Has every edge show this line over the screen, also those that come later; NULL: none any more.
 void viewers_notice(struct viewers *viewers, const char *text);
+// Has the edges that serve others cut these of them (VIEW_GUEST_CUT). Returns how many were known.
+size_t viewers_cut_guests(struct viewers *viewers, const struct view_cut *cut);
+// Who watches, here and through such edges, as view_guests_put() takes them; malloc'ed.
+struct view_person *viewers_people(const struct viewers *viewers, size_t *count);
 // Says goodbye to all and takes nobody in any more.
 void viewers_bye(struct viewers *viewers, int status, const char *text);
 // Whether all connections are closed.

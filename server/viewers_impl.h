@@ -48,8 +48,11 @@ struct viewer {
 	struct blob *pending; // a reference, or NULL
 	size_t sent;          // bytes of it
 	struct view_person *person; // owned; NULL before the hello
-	struct fps fps;             // of what it says it has shown
-	uint64_t printed;           // bytes of the program's before it came
+	struct view_person *guests; // owned: who watches through it
+	size_t guest_count;
+	struct buf orders; // owned: VIEW_GUEST_CUT for it, not yet sent
+	struct fps fps;    // of what it says it has shown
+	uint64_t printed;  // bytes of the program's before it came
 };
 
 struct viewers {
@@ -78,7 +81,10 @@ void blob_unref(struct blob *blob); // NULL is allowed
 
 // The connection's side, viewer.c.
 void viewer_new(struct viewers *viewers, int fd); // takes the fd
-// Sends `blob`; nothing must be pending. What the socket does not take at once is.
+// Sends `blob`; nothing must be pending. What the socket does not take at once is; but of a viewer that
+// takes nothing it is given up: false.
+bool viewer_try(struct viewer *viewer, struct blob *blob);
+// The same for a frame, or an answer: without it the viewer is behind.
 void viewer_send(struct viewer *viewer, struct blob *blob);
 // Last words, then the end. May close at once, as any call that sends.
 void viewer_bye(struct viewer *viewer, int status, const char *text);
@@ -98,7 +104,8 @@ struct blob *viewers_asked(struct viewers *viewers);
 size_t viewers_of(const struct viewers *viewers, uid_t uid);
 // Bytes that the program has printed, if the source knows.
 uint64_t viewers_printed(const struct viewers *viewers);
-void viewers_put_people(struct viewers *viewers, struct buf *out);
+// VIEW_GUESTS: who watches through this edge, which must be the host's.
+void viewer_on_guests(struct viewer *viewer, const struct msg *msg);
 void viewers_tell_version(struct viewers *viewers, const char *text);
 // Sets the timer to the next deadline.
 void viewers_schedule(struct viewers *viewers);

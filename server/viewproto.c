@@ -2,6 +2,7 @@
 // The view protocol's messages as structures.
 #include "server/viewproto.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <utf8proc.h>
@@ -251,4 +252,75 @@ view_person_get(struct reader *reader, struct view_person *person)
 	person->fps10 = reader_varint(reader);
 	person->printed = reader_varint(reader);
 	return !reader->bad;
+}
+
+void
+view_cut_put(struct buf *out, uint8_t type, const struct view_cut *cut)
+{
+	size_t begin = msg_begin(out, type);
+
+	put_text(out, cut->name);
+	put_text(out, cut->key);
+	msg_end(out, begin);
+}
+
+bool
+view_cut_get(const struct msg *msg, struct view_cut *cut)
+{
+	struct reader reader = msg_reader(msg);
+
+	view_text_get(&reader, cut->name, LIMIT_NAME);
+	view_text_get(&reader, cut->key, LIMIT_TEXT);
+	return reader_done(&reader);
+}
+
+bool
+view_cut_matches(const struct view_cut *cut, const struct view_person *person)
+{
+	return (!*cut->name || strcmp(cut->name, person->name) == 0) &&
+	       (!*cut->key || strcmp(cut->key, person->key) == 0);
+}
+
+void
+view_guests_put(struct buf *out, uint8_t type, const struct view_person *people, size_t count)
+{
+	struct buf records = {0};
+	size_t begin, put = 0;
+
+	for (size_t len = 0; put < count && put < LIMIT_GUESTS; put++) {
+		view_person_put(&records, &people[put]);
+		if (records.len > LIMIT_GUESTS_BYTES - 16) { // without this one, then
+			records.len = len;
+			break;
+		}
+		len = records.len;
+	}
+	begin = msg_begin(out, type);
+	buf_put_varint(out, put);
+	if (records.len)
+		buf_put(out, records.data, records.len);
+	msg_end(out, begin);
+	buf_fini(&records);
+}
+
+bool
+view_guests_get(const struct msg *msg, struct view_person **people, size_t *count)
+{
+	struct reader reader = msg_reader(msg);
+
+	*people = NULL;
+	*count = reader_bounded(&reader, LIMIT_GUESTS);
+	if (!reader.bad && *count) {
+		*people = calloc(*count, sizeof(**people));
+		if (!*people)
+			abort();
+	}
+	for (size_t i = 0; i < *count && !reader.bad; i++)
+		view_person_get(&reader, &(*people)[i]);
+	if (reader_done(&reader))
+		return true;
+	free(*people);
+	*people = NULL;
+	*count = 0;
+	return false;
 }

@@ -52,12 +52,21 @@ struct view_person {
 	uint64_t printed; // bytes of the program's since the viewer came; 0: not known
 };
 
+// Whom to cut: an empty name or key stands for any.
+struct view_cut {
+	char name[LIMIT_NAME + 1];
+	char key[LIMIT_TEXT + 1];
+};
+
 // Each appends one whole message to `out`.
 void view_hello_put(struct buf *out, const struct view_hello *hello);
 void view_status_put(struct buf *out, const struct view_status *status);
 void view_welcome_put(struct buf *out, const struct view_welcome *welcome);
 void view_bye_put(struct buf *out, int status, const char *text);
 void view_notice_put(struct buf *out, const char *text);
+void view_cut_put(struct buf *out, uint8_t type, const struct view_cut *cut);
+// As many of these people as the message has room for.
+void view_guests_put(struct buf *out, uint8_t type, const struct view_person *people, size_t count);
 // A record of VIEW_WHO_IS, whose payload starts with the session's rows and cols and the count.
 void view_person_put(struct buf *out, const struct view_person *person);
 
@@ -69,8 +78,13 @@ bool view_status_get(const struct msg *msg, struct view_status *status);
 bool view_welcome_get(const struct msg *msg, struct view_welcome *welcome);
 bool view_bye_get(const struct msg *msg, struct view_bye *bye);
 bool view_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1]);
+bool view_cut_get(const struct msg *msg, struct view_cut *cut);
+// `*people` is malloc'ed, and NULL if there are none.
+bool view_guests_get(const struct msg *msg, struct view_person **people, size_t *count);
 // One record, from a reader that goes over the payload.
 bool view_person_get(struct reader *reader, struct view_person *person);
+
+bool view_cut_matches(const struct view_cut *cut, const struct view_person *person);
 
 // Whether these bytes are UTF-8 that can be printed as it is: no controls, no format characters
 // (which turn text around), nothing unassigned.

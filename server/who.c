@@ -35,7 +35,7 @@ parse_answer(const struct msg *msg, struct who *who)
 
 	who->rows = (uint16_t)reader_bounded(&reader, UINT16_MAX);
 	who->cols = (uint16_t)reader_bounded(&reader, UINT16_MAX);
-	who->count = reader_bounded(&reader, LIMIT_VIEWERS);
+	who->count = reader_bounded(&reader, LIMIT_PEOPLE);
 	who->people = calloc(who->count + 1, sizeof(*who->people));
 	if (!who->people)
 		abort();

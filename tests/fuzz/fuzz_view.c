@@ -213,13 +213,20 @@ static void
 take_message(struct replica *replica, const struct msg *msg)
 {
 	struct reader reader = {.data = msg->data, .len = msg->len};
-	struct view_person person;
+	struct view_person person, *people;
+	struct view_cut cut;
+	size_t count;
 	struct view_status status;
 	struct view_hello hello;
 
 	if (msg->type == VIEW_FRAME)
 		take_frame(replica, msg);
 	view_status_get(msg, &status);
+	if (view_cut_get(msg, &cut) && !view_text_clean(cut.key, strlen(cut.key)))
+		abort();
+	if (view_guests_get(msg, &people, &count) && count && !people)
+		abort();
+	free(people);
 	if (view_hello_get(msg, &hello) && !view_text_clean(hello.name, strlen(hello.name)))
 		abort();
 	while (view_person_get(&reader, &person)) {

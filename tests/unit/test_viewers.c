@@ -185,12 +185,89 @@ notices_are_not_queued_for_a_viewer_that_does_not_read(void **state)
 	turn(served);
 }
 
+static void
+say(struct served *served, struct viewclient *client, struct buf *out)
+{
+	assert_true(viewclient_send(client, out));
+	buf_fini(out);
+	turn(served);
+}
+
+static void
+guests_of_an_edge_are_listed_and_can_be_cut_there(void **state)
+{
+	struct served *served = served_new();
+	struct viewclient edge = join(served), other = join(served);
+	struct view_person guests[2] = {
+	    {.name = "alice", .via = "relay", .key = "k1"}, {.name = "bob", .via = "relay"}};
+	struct view_cut cut = {.name = "alice"}, got = {.name = ""};
+	struct view_person *people;
+	struct buf out = {0};
+	struct view_bye bye;
+	struct msg msg;
+	size_t count;
+	(void)state;
+
+	view_guests_put(&out, VIEW_GUESTS, guests, 2);
+	say(served, &edge, &out);
+	people = viewers_people(served->viewers, &count);
+	assert_int_equal(count, 4);
+	assert_string_equal(people[1].name, "alice");
+	assert_string_equal(people[2].name, "bob");
+	free(people);
+	assert_int_equal(viewers_cut_guests(served->viewers, &cut), 1);
+	strcpy(cut.key, "k2"); // hers is another
+	assert_int_equal(viewers_cut_guests(served->viewers, &cut), 0);
+	turn(served);
+	viewclient_read(&edge);
+	while (viewclient_next(&edge, &msg, &bye) == VIEWCLIENT_MSG)
+		if (msg.type == VIEW_GUEST_CUT)
+			assert_true(view_cut_get(&msg, &got));
+	assert_string_equal(got.name, "alice");
+	assert_string_equal(got.key, "");
+	view_guests_put(&out, VIEW_GUESTS, NULL, 0);
+	say(served, &edge, &out);
+	free(viewers_people(served->viewers, &count));
+	assert_int_equal(count, 2);
+	viewclient_close(&edge);
+	viewclient_close(&other);
+	turn(served);
+}
+
+// However many they are, the message is one that the other side takes.
+static void
+a_list_of_guests_is_cut_where_the_message_ends(void **state)
+{
+	static struct view_person guests[LIMIT_GUESTS + 1];
+	struct view_person *people;
+	struct buf out = {0};
+	struct msg msg;
+	size_t count, used = 0;
+	(void)state;
+
+	for (int i = 0; i <= LIMIT_GUESTS; i++)
+		memset(guests[i].key, 'k', LIMIT_TEXT);
+	for (int i = 0; i < 2; i++) {
+		used = 0;
+		view_guests_put(&out, VIEW_GUESTS, guests, LIMIT_GUESTS + 1);
+		assert_int_equal(msg_get(&out, &used, LIMIT_GUESTS_BYTES, &msg), MSG_ONE);
+		assert_true(view_guests_get(&msg, &people, &count));
+		assert_true(i ? count < LIMIT_GUESTS && count > 100 : count > 100);
+		free(people);
+		buf_fini(&out);
+		for (int k = 0; k <= LIMIT_GUESTS; k++)
+			memset(guests[k].from, 'f', LIMIT_TEXT);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_notice_reaches_those_who_watch_and_those_who_come),
 	    cmocka_unit_test(notices_are_not_queued_for_a_viewer_that_does_not_read),
+	    cmocka_unit_test(guests_of_an_edge_are_listed_and_can_be_cut_there),
+	    cmocka_unit_test(a_list_of_guests_is_cut_where_the_message_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
