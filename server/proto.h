@@ -14,6 +14,7 @@ enum view_msg {
 	VIEW_KEY = 0x03,    // asks for a key frame
 	VIEW_WHO = 0x04,    // asks who is here (host's uid only)
 	VIEW_DUMP = 0x05,   // asks for the canonical dump (host's uid only)
+	VIEW_CUT = 0x06,    // name, key: sends away who has both; empty: any (host's uid only)
 	VIEW_GUESTS = 0x08, // count, records as in VIEW_WHO_IS: who watches through this edge
 	// mirror to edge
 	VIEW_WELCOME = 0x41, // version, session name, host's login name, start (unix seconds)
@@ -22,6 +23,7 @@ enum view_msg {
 	VIEW_DUMP_IS = 0x45, // the dump
 	VIEW_BYE = 0x46,     // exit status for the viewer (sysexits or 0), one sentence
 	VIEW_NOTICE = 0x47,  // one line to show over the screen; empty: none any more
+	VIEW_CUT_IS = 0x48,  // how many have been sent away
 	VIEW_GUEST_CUT = 0x4a, // name, key (empty: any): cut these of those who watch through you
 };
 enum view_frame_flag {

@@ -280,3 +280,48 @@ viewclient_ask(struct viewclient *client, const char *path, uint8_t ask, uint8_t
 	} while (bye->status == EX_TEMPFAIL && now_ms() < deadline);
 	return false;
 }
+
+// One try.
+static bool
+cut_once(
+    struct viewclient *client, const struct view_cut *cut, uint32_t *count, struct view_bye *bye)
+{
+	struct reader reader;
+	struct buf out = {0};
+	struct msg msg;
+	bool sent;
+
+	view_cut_put(&out, VIEW_CUT, cut);
+	sent = viewclient_send(client, &out);
+	buf_fini(&out);
+	if (!sent) {
+		fail(bye, EX_TEMPFAIL, "the connection to the session was lost");
+		return false;
+	}
+	if (!viewclient_wait(client, 0, VIEW_CUT_IS, VIEWCLIENT_ANSWER_MS, &msg, bye))
+		return false;
+	reader = msg_reader(&msg);
+	*count = reader_bounded(&reader, LIMIT_VIEWERS);
+	if (reader_done(&reader))
+		return true;
+	fail(bye, EX_PROTOCOL, "the session sent a malformed answer");
+	return false;
+}
+
+bool
+viewclient_cut(const char *path, const struct view_cut *cut, uint32_t *count, struct view_bye *bye)
+{
+	uint64_t deadline = now_ms() + VIEWCLIENT_ANSWER_MS;
+	struct viewclient client;
+	struct view_hello hello;
+	bool done;
+
+	viewclient_hello(&hello, VIEW_ROLE_QUERY, 0, 0);
+	do {
+		if (!viewclient_open(&client, path, &hello, VIEWCLIENT_ANSWER_MS, bye))
+			return false;
+		done = cut_once(&client, cut, count, bye);
+		viewclient_close(&client);
+	} while (!done && bye->status == EX_TEMPFAIL && now_ms() < deadline);
+	return done;
+}

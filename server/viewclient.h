@@ -54,3 +54,6 @@ bool viewclient_wait(struct viewclient *client, uint8_t ask, uint8_t answer, int
 // Both in one, in the role of a query; asks the next mirror if one dies. Closed again on failure.
 bool viewclient_ask(struct viewclient *client, const char *path, uint8_t ask, uint8_t answer,
     struct msg *msg, struct view_bye *bye);
+// Sends away who watches with this name and key (VIEW_CUT). `count`: how many they were.
+bool viewclient_cut(
+    const char *path, const struct view_cut *cut, uint32_t *count, struct view_bye *bye);

@@ -43,6 +43,18 @@ update_events(struct viewer *viewer)
 }
 
 static void
+set_state(struct viewer *viewer, enum viewer_state state)
+{
+	bool watched = viewer->state == VIEWER_VIEW;
+
+	viewer->state = state;
+	if (watched)
+		viewers_left(viewer->viewers);
+	else if (state == VIEWER_VIEW)
+		viewers_joined(viewer->viewers);
+}
+
+static void
 drop_pending(struct viewer *viewer)
 {
 	blob_unref(viewer->pending);
@@ -52,7 +64,7 @@ drop_pending(struct viewer *viewer)
 
 // Sends of `pending` what the socket takes.
 static void
-flush(struct viewer *viewer)
+send_pending(struct viewer *viewer)
 {
 	const struct buf *bytes = &viewer->pending->bytes;
 
@@ -72,6 +84,18 @@ flush(struct viewer *viewer)
 	}
 	if (viewer->sent == bytes->len)
 		drop_pending(viewer);
+}
+
+// The same; behind it the last words and the end, if it comes to that.
+static void
+flush(struct viewer *viewer)
+{
+	send_pending(viewer);
+	if (!viewer->pending && viewer->last) {
+		viewer->pending = viewer->last;
+		viewer->last = NULL;
+		send_pending(viewer);
+	}
 	if (!viewer->pending && viewer->state == VIEWER_CLOSING)
 		viewer_close(viewer);
 }
@@ -112,16 +136,17 @@ viewer_bye(struct viewer *viewer, int status, const char *text)
 {
 	struct buf out = {0};
 
-	if (viewer->pending) { // it does not read, or only slowly: no last words then
-		viewer_close(viewer);
+	if (viewer->state == VIEWER_CLOSING) // its last words are on their way
 		return;
-	}
-	viewer->state = VIEWER_CLOSING;
+	set_state(viewer, VIEWER_CLOSING);
 	viewer->behind = viewer->unaware = false;
 	viewer->orders.len = 0;
 	viewer->due = uv_now(viewer->viewers->loop) + LIMIT_HELLO_MS;
 	view_bye_put(&out, status, text);
-	send_and_free(viewer, &out);
+	if (viewer->pending) // an edge that is cut off without them would come back
+		viewer->last = blob_new(&out);
+	else
+		send_and_free(viewer, &out);
 	viewers_schedule(viewer->viewers);
 }
 
@@ -153,7 +178,7 @@ viewer_drained(struct viewer *viewer)
 		give_orders(viewer);
 	if (viewers->farewell && !viewer->pending && !viewer->behind &&
 	    (viewer->state == VIEWER_VIEW || viewer->state == VIEWER_QUERY)) {
-		viewer->state = VIEWER_CLOSING;
+		set_state(viewer, VIEWER_CLOSING);
 		viewer_send(viewer, viewers->farewell);
 	}
 	update_events(viewer);
@@ -248,6 +273,25 @@ on_who(struct viewer *viewer, const struct msg *msg)
 }
 
 static void
+on_cut(struct viewer *viewer, const struct msg *msg)
+{
+	struct buf out = {0};
+	struct view_cut cut;
+	size_t begin;
+
+	if (!is_host(viewer))
+		return;
+	if (!view_cut_get(msg, &cut)) {
+		viewer_bye(viewer, EX_PROTOCOL, "a malformed message");
+		return;
+	}
+	begin = msg_begin(&out, VIEW_CUT_IS);
+	buf_put_varint(&out, viewers_cut(viewer->viewers, &cut));
+	msg_end(&out, begin);
+	send_and_free(viewer, &out);
+}
+
+static void
 on_dump(struct viewer *viewer, const struct msg *msg)
 {
 	struct viewers *viewers = viewer->viewers;
@@ -323,10 +367,9 @@ query_due(const struct viewer *viewer)
 static void
 begin_view(struct viewer *viewer)
 {
-	viewer->state = VIEWER_VIEW;
 	viewer->printed = viewers_printed(viewer->viewers);
 	fps_note(&viewer->fps, uv_now(viewer->viewers->loop), 0);
-	viewers_joined(viewer->viewers);
+	set_state(viewer, VIEWER_VIEW);
 	viewer->behind = true; // it has no frame yet
 	viewer->unaware = viewer->viewers->notice != NULL;
 	if (!viewer->pending)
@@ -359,7 +402,7 @@ on_hello(struct viewer *viewer, const struct msg *msg)
 	if (hello.role == VIEW_ROLE_VIEW)
 		begin_view(viewer);
 	else
-		viewer->state = VIEWER_QUERY;
+		set_state(viewer, VIEWER_QUERY);
 	viewers_schedule(viewer->viewers); // its deadline is met, or another begins
 	update_events(viewer);
 }
@@ -374,6 +417,7 @@ static const struct {
     {VIEW_KEY, on_key},
     {VIEW_WHO, on_who},
     {VIEW_DUMP, on_dump},
+    {VIEW_CUT, on_cut},
     {VIEW_GUESTS, viewer_on_guests},
 };
 
@@ -560,16 +604,16 @@ on_closed(uv_handle_t *handle)
 void
 viewer_close(struct viewer *viewer)
 {
-	bool watched = viewer->state == VIEWER_VIEW;
-
 	if (viewer->state == VIEWER_DEAD)
 		return;
-	viewer->state = VIEWER_DEAD;
-	viewer->behind = viewer->unaware = false;
+	set_state(viewer, VIEWER_DEAD);
+	viewer->behind = false;
 	drop_pending(viewer);
+	blob_unref(viewer->last);
+	viewer->last = NULL;
 	buf_fini(&viewer->in);
 	buf_fini(&viewer->orders);
 	uv_close((uv_handle_t *)&viewer->poll, on_closed);
 	close(viewer->fd);
-	viewers_left(viewer->viewers, viewer, watched);
+	viewers_remove(viewer->viewers, viewer);
 }

@@ -165,14 +165,6 @@ viewers_add(struct viewers *viewers, struct viewer *viewer)
 	viewers_schedule(viewers);
 }
 
-static void
-unlink_viewer(struct viewers *viewers, struct viewer *viewer)
-{
-	*(viewer->prev ? &viewer->prev->next : &viewers->first) = viewer->next;
-	*(viewer->next ? &viewer->next->prev : &viewers->last) = viewer->prev;
-	viewers->connections--;
-}
-
 static void on_listener(uv_poll_t *poll, int status, int events);
 
 static void
@@ -184,13 +176,18 @@ listen_again(struct viewers *viewers)
 }
 
 void
-viewers_left(struct viewers *viewers, struct viewer *viewer, bool watched)
+viewers_remove(struct viewers *viewers, struct viewer *viewer)
 {
-	unlink_viewer(viewers, viewer);
+	*(viewer->prev ? &viewer->prev->next : &viewers->first) = viewer->next;
+	*(viewer->next ? &viewer->next->prev : &viewers->last) = viewer->prev;
+	viewers->connections--;
 	if (viewers->full)
 		listen_again(viewers);
-	if (!watched)
-		return;
+}
+
+void
+viewers_left(struct viewers *viewers)
+{
 	viewers->watching--;
 	if (!viewers->watching)
 		set_shown(viewers, NULL);

@@ -40,6 +40,9 @@ size_t viewers_count(const struct viewers *viewers);
 bool viewers_show(struct viewers *viewers, struct screen *screen);
 // Has every edge show this line over the screen, also those that come later; NULL: none any more.
 void viewers_notice(struct viewers *viewers, const char *text);
+// Sends away those who have this name and key, here and through edges that serve others. Returns how many
+// watched.
+size_t viewers_cut(struct viewers *viewers, const struct view_cut *cut);
 // Has the edges that serve others cut these of them (VIEW_GUEST_CUT). Returns how many were known.
 size_t viewers_cut_guests(struct viewers *viewers, const struct view_cut *cut);
 // Who watches, here and through such edges, as view_guests_put() takes them; malloc'ed.

@@ -51,6 +51,31 @@ viewers_cut_guests(struct viewers *viewers, const struct view_cut *cut)
 	return all;
 }
 
+// An edge that serves others is told whom to cut, and stays itself.
+static bool
+is_meant(const struct viewer *viewer, const struct view_cut *cut)
+{
+	bool watches = viewer->state == VIEWER_VIEW && !viewer->guests;
+	bool asks = viewer->state == VIEWER_QUERY && !viewer->host;
+
+	return (watches || asks) && view_cut_matches(cut, viewer->person);
+}
+
+size_t
+viewers_cut(struct viewers *viewers, const struct view_cut *cut)
+{
+	size_t count = 0;
+
+	for (struct viewer *viewer = viewers->first, *next; viewer; viewer = next) {
+		next = viewer->next;
+		if (!is_meant(viewer, cut))
+			continue;
+		count += viewer->state == VIEWER_VIEW;
+		viewer_bye(viewer, EX_NOPERM, "the host has ended your access");
+	}
+	return count + viewers_cut_guests(viewers, cut);
+}
+
 struct view_person *
 viewers_people(const struct viewers *viewers, size_t *count)
 {

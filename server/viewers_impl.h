@@ -47,6 +47,7 @@ struct viewer {
 	struct buf in;        // owned; at most one unfinished message
 	struct blob *pending; // a reference, or NULL
 	size_t sent;          // bytes of it
+	struct blob *last;    // its last words, behind `pending`; a reference, or NULL
 	struct view_person *person; // owned; NULL before the hello
 	struct view_person *guests; // owned: who watches through it
 	size_t guest_count;
@@ -86,7 +87,7 @@ void viewer_new(struct viewers *viewers, int fd); // takes the fd
 bool viewer_try(struct viewer *viewer, struct blob *blob);
 // The same for a frame, or an answer: without it the viewer is behind.
 void viewer_send(struct viewer *viewer, struct blob *blob);
-// Last words, then the end. May close at once, as any call that sends.
+// Last words, behind what is on its way, then the end. May close at once, as any call that sends.
 void viewer_bye(struct viewer *viewer, int status, const char *text);
 // Nothing is pending any more: sends a key frame if it is behind, the notice, and the farewell.
 void viewer_drained(struct viewer *viewer);
@@ -94,8 +95,10 @@ void viewer_close(struct viewer *viewer);
 
 // The set's side, viewers.c.
 void viewers_add(struct viewers *viewers, struct viewer *viewer);
-void viewers_joined(struct viewers *viewers); // one more watches
-void viewers_left(struct viewers *viewers, struct viewer *viewer, bool watched);
+void viewers_remove(struct viewers *viewers, struct viewer *viewer);
+// One more watches, or one less.
+void viewers_joined(struct viewers *viewers);
+void viewers_left(struct viewers *viewers);
 // The key frame of what those in step have; of the screen as it is now if there are none. Borrowed.
 struct blob *viewers_key(struct viewers *viewers);
 // The key frame for a guest's query: at most 250 ms old. Borrowed.

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -82,19 +83,27 @@ turn(struct served *served)
 }
 
 static struct viewclient
-join(struct served *served)
+join_as(struct served *served, uint8_t role, const char *name, const char *key)
 {
 	struct viewclient client = {.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0)};
 	struct view_hello hello;
 	struct buf out = {0};
 
 	assert_int_equal(connect(client.fd, (struct sockaddr *)&served->address, served->len), 0);
-	viewclient_hello(&hello, VIEW_ROLE_VIEW, ROWS, COLS);
+	viewclient_hello(&hello, role, ROWS, COLS);
+	strcpy(hello.name, name);
+	strcpy(hello.key, key);
 	view_hello_put(&out, &hello);
 	assert_true(viewclient_send(&client, &out));
 	buf_fini(&out);
 	turn(served);
 	return client;
+}
+
+static struct viewclient
+join(struct served *served)
+{
+	return join_as(served, VIEW_ROLE_VIEW, "", "");
 }
 
 static void
@@ -260,6 +269,120 @@ a_list_of_guests_is_cut_where_the_message_ends(void **state)
 	}
 }
 
+// Asks for a cut and returns how many the mirror says have gone.
+static uint32_t
+cut(struct served *served, struct viewclient *host, const char *name, const char *key)
+{
+	struct view_cut cut = {0};
+	struct view_bye bye;
+	struct reader reader;
+	struct buf out = {0};
+	struct msg msg;
+
+	strcpy(cut.name, name);
+	strcpy(cut.key, key);
+	view_cut_put(&out, VIEW_CUT, &cut);
+	assert_true(viewclient_send(host, &out));
+	buf_fini(&out);
+	do {
+		turn(served);
+		viewclient_read(host);
+		assert_int_equal(viewclient_next(host, &msg, &bye), VIEWCLIENT_MSG);
+	} while (msg.type == VIEW_WELCOME);
+	assert_int_equal(msg.type, VIEW_CUT_IS);
+	reader = msg_reader(&msg);
+	return reader_bounded(&reader, UINT32_MAX);
+}
+
+// Reads until the mirror says goodbye; the status it gives. -1: it has nothing more to say.
+static int
+bye_of(struct served *served, struct viewclient *client)
+{
+	enum viewclient_event event = VIEWCLIENT_MSG;
+	struct view_bye bye = {.status = -1};
+	struct msg msg;
+
+	for (int i = 0; i < 100 && event != VIEWCLIENT_BYE && event != VIEWCLIENT_LOST; i++) {
+		turn(served);
+		viewclient_read(client);
+		do
+			event = viewclient_next(client, &msg, &bye);
+		while (event == VIEWCLIENT_MSG);
+	}
+	return event == VIEWCLIENT_BYE ? bye.status : -1;
+}
+
+static void
+a_cut_sends_away_those_with_that_name_and_key(void **state)
+{
+	struct served *served = served_new();
+	struct viewclient host = join_as(served, VIEW_ROLE_QUERY, "", "");
+	struct viewclient laptop = join_as(served, VIEW_ROLE_VIEW, "alice", "SHA256:1");
+	struct viewclient phone = join_as(served, VIEW_ROLE_VIEW, "alice", "SHA256:2");
+	struct viewclient bob = join_as(served, VIEW_ROLE_VIEW, "bob", "SHA256:3");
+	struct viewclient local = join(served);
+	(void)state;
+
+	assert_int_equal(cut(served, &host, "bob", "SHA256:1"), 0);
+	assert_int_equal(cut(served, &host, "", "SHA256:1"), 1);
+	assert_int_equal(bye_of(served, &laptop), EX_NOPERM);
+	assert_int_equal(bye_of(served, &phone), -1);
+	assert_int_equal(cut(served, &host, "alice", ""), 1);
+	assert_int_equal(bye_of(served, &phone), EX_NOPERM);
+	assert_int_equal(viewers_count(served->viewers), 2);
+	assert_int_equal(cut(served, &host, "", ""), 2);
+	assert_int_equal(bye_of(served, &bob), EX_NOPERM);
+	assert_int_equal(bye_of(served, &local), EX_NOPERM);
+	assert_int_equal(cut(served, &host, "", ""), 0);
+	for (struct viewclient **client =
+		 (struct viewclient *[]){&host, &laptop, &phone, &bob, &local, NULL};
+	     *client; client++)
+		viewclient_close(*client);
+	turn(served);
+}
+
+// Cut off in the middle of a frame it would take the mirror for dead, and come back.
+static void
+a_viewer_in_the_middle_of_a_frame_is_told_too(void **state)
+{
+	struct served *served = served_new();
+	struct viewclient host = join_as(served, VIEW_ROLE_QUERY, "", "");
+	struct viewclient slow = join_as(served, VIEW_ROLE_VIEW, "slow", "");
+	char line[COLS * 16];
+	(void)state;
+
+	for (int i = 0; i < 4000; i++) { // until its socket takes no more
+		size_t len = 0;
+
+		while (len < sizeof(line) - 32)
+			len += (size_t)snprintf(line + len, sizeof(line) - len, "\x1b[38;5;%zum%c",
+			    (len + (size_t)i) % 256, 'a' + (char)((len * 7 + (size_t)i) % 26));
+		show(served, line);
+	}
+	assert_int_equal(cut(served, &host, "slow", ""), 1);
+	assert_int_equal(bye_of(served, &slow), EX_NOPERM);
+	viewclient_close(&host);
+	viewclient_close(&slow);
+	turn(served);
+}
+
+static void
+a_viewer_may_not_cut(void **state)
+{
+	struct served *served = served_new();
+	struct viewclient viewer = join(served);
+	struct view_cut cut = {0};
+	struct buf out = {0};
+	(void)state;
+
+	view_cut_put(&out, VIEW_CUT, &cut);
+	assert_true(viewclient_send(&viewer, &out));
+	buf_fini(&out);
+	assert_int_equal(bye_of(served, &viewer), EX_NOPERM);
+	viewclient_close(&viewer);
+	turn(served);
+}
+
 int
 main(void)
 {
@@ -268,6 +391,9 @@ main(void)
 	    cmocka_unit_test(notices_are_not_queued_for_a_viewer_that_does_not_read),
 	    cmocka_unit_test(guests_of_an_edge_are_listed_and_can_be_cut_there),
 	    cmocka_unit_test(a_list_of_guests_is_cut_where_the_message_ends),
+	    cmocka_unit_test(a_cut_sends_away_those_with_that_name_and_key),
+	    cmocka_unit_test(a_viewer_in_the_middle_of_a_frame_is_told_too),
+	    cmocka_unit_test(a_viewer_may_not_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
