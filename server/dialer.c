@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Runs ssh for a process that may not. The child holds nothing that a peer sent: it reads one-byte
+// Runs ssh for a process that may not. The child holds nothing that a peer sent: it reads two-byte
 // orders from the locked-down process, which choose among two command lines that were fixed before.
 #include "server/dialer.h"
 
@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -21,24 +22,30 @@ enum order { ORDER_DIAL = 'd', ORDER_KILL = 'k' };
 
 struct packet {
 	enum dialer_event event;
+	unsigned slot;
 	int status;
+};
+
+struct command {
+	pid_t pid; // 0: none runs
+	int pidfd;
 };
 
 struct launcher {
 	int fd;             // to the other process
 	char *const *argv;  // what is run next
 	char *const *again; // what is run after that
-	pid_t pid;          // of the command; 0: none runs
-	int pidfd;
+	struct command command[DIALER_SLOTS];
 	bool dialled; // not the first
 };
 
 // ---- the child ---------------------------------------------------------------------------------
 
 static void
-report(struct launcher *launcher, enum dialer_event event, int status, const int fds[2])
+report(
+    struct launcher *launcher, unsigned slot, enum dialer_event event, int status, const int fds[2])
 {
-	struct packet packet = {.event = event, .status = status};
+	struct packet packet = {.event = event, .slot = slot, .status = status};
 	struct iovec iov = {.iov_base = &packet, .iov_len = sizeof(packet)};
 	union {
 		struct cmsghdr align;
@@ -64,7 +71,7 @@ report(struct launcher *launcher, enum dialer_event event, int status, const int
 
 // The command with `io` as stdin and stdout and `errors` as stderr. An errno, or 0.
 static int
-spawn(struct launcher *launcher, int io, int errors)
+spawn(struct launcher *launcher, pid_t *pid, int io, int errors)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -80,31 +87,32 @@ spawn(struct launcher *launcher, int io, int errors)
 	posix_spawn_file_actions_adddup2(&actions, io, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, io, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
-	error = posix_spawnp(
-	    &launcher->pid, launcher->argv[0], &actions, &attr, launcher->argv, environ);
+	error = posix_spawnp(pid, launcher->argv[0], &actions, &attr, launcher->argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	return error;
 }
 
 static void
-launch(struct launcher *launcher)
+launch(struct launcher *launcher, unsigned slot)
 {
+	struct command *command = &launcher->command[slot];
 	int stream[2] = {-1, -1}, errors[2] = {-1, -1}, ends[2], error = EMFILE;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream) == 0 &&
 	    pipe2(errors, O_CLOEXEC) == 0)
-		error = spawn(launcher, stream[1], errors[1]);
+		error = spawn(launcher, &command->pid, stream[1], errors[1]);
 	if (error) {
-		launcher->pid = 0;
-		report(launcher, DIALER_FAILED, error, NULL);
+		command->pid = 0;
+		report(launcher, slot, DIALER_FAILED, error, NULL);
 	} else {
-		launcher->pidfd = pidfd_open(launcher->pid, 0);
+		command->pidfd = pidfd_open(command->pid, 0);
 		ends[0] = stream[0];
 		ends[1] = errors[0];
-		report(launcher, DIALER_OPEN, 0, ends);
+		report(launcher, slot, DIALER_OPEN, 0, ends);
 		launcher->argv = launcher->again;
 		launcher->dialled = true;
+		setsid(); // what hangs up the terminal, or is typed there, is for the first command
 	}
 	for (int i = 0; i < 2; i++) {
 		close(stream[i]);
@@ -112,49 +120,70 @@ launch(struct launcher *launcher)
 	}
 }
 
-static void
-obey(struct launcher *launcher)
+static _Noreturn void
+leave(const struct launcher *launcher)
 {
-	char order;
-	ssize_t got = recv(launcher->fd, &order, 1, 0);
-
-	if (got <= 0) { // the watcher is gone
-		if (launcher->pid)
-			kill(launcher->pid, SIGTERM);
-		_exit(0);
+	for (unsigned slot = 0; slot < DIALER_SLOTS; slot++) {
+		if (launcher->command[slot].pid)
+			kill(launcher->command[slot].pid, SIGTERM);
 	}
-	if (order == ORDER_DIAL && !launcher->pid)
-		launch(launcher);
-	else if (order == ORDER_KILL && launcher->pid)
-		kill(launcher->pid, SIGKILL);
+	_exit(0);
 }
 
 static void
-reap(struct launcher *launcher)
+obey(struct launcher *launcher)
 {
+	uint8_t order[2]; // what, and where
+	ssize_t got = recv(launcher->fd, order, sizeof(order), 0);
+	pid_t pid;
+
+	if (got <= 0) // who gave orders is gone
+		leave(launcher);
+	if (got != sizeof(order) || order[1] >= DIALER_SLOTS)
+		return;
+	pid = launcher->command[order[1]].pid;
+	if (order[0] == ORDER_DIAL && !pid)
+		launch(launcher, order[1]);
+	else if (order[0] == ORDER_KILL && pid)
+		kill(pid, SIGKILL);
+}
+
+static void
+reap(struct launcher *launcher, unsigned slot)
+{
+	struct command *command = &launcher->command[slot];
 	int status;
 
-	if (waitpid(launcher->pid, &status, WNOHANG) != launcher->pid)
+	if (waitpid(command->pid, &status, WNOHANG) != command->pid)
 		return;
-	close(launcher->pidfd);
-	launcher->pid = 0;
-	report(launcher, DIALER_EXIT,
+	close(command->pidfd);
+	command->pid = 0;
+	report(launcher, slot, DIALER_EXIT,
 	    WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), NULL);
 }
 
 static _Noreturn void
 serve(struct launcher *launcher)
 {
-	signal(SIGPIPE, SIG_DFL);
-	for (;;) {
-		struct pollfd pollfds[] = {{.fd = launcher->fd, .events = POLLIN},
-		    {.fd = launcher->pid ? launcher->pidfd : -1, .events = POLLIN}};
+	struct pollfd pollfds[DIALER_SLOTS + 1];
 
-		if (poll(pollfds, 2, -1) < 0)
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGHUP, SIG_IGN); // for the commands too: who gives orders may outlive the terminal
+	for (;;) {
+		for (unsigned slot = 0; slot < DIALER_SLOTS; slot++) {
+			const struct command *command = &launcher->command[slot];
+
+			pollfds[slot] = (struct pollfd){
+			    .fd = command->pid ? command->pidfd : -1, .events = POLLIN};
+		}
+		pollfds[DIALER_SLOTS] = (struct pollfd){.fd = launcher->fd, .events = POLLIN};
+		if (poll(pollfds, DIALER_SLOTS + 1, -1) < 0)
 			continue;
-		if (pollfds[1].revents)
-			reap(launcher);
-		if (pollfds[0].revents)
+		for (unsigned slot = 0; slot < DIALER_SLOTS; slot++) {
+			if (pollfds[slot].revents)
+				reap(launcher, slot);
+		}
+		if (pollfds[DIALER_SLOTS].revents)
 			obey(launcher);
 	}
 }
@@ -173,7 +202,8 @@ dialer_start(struct dialer *dialer, char *const *first, char *const *again)
 	if (pid == 0) {
 		struct launcher launcher = {.fd = fds[1], .argv = first, .again = again};
 
-		close(fds[0]);
+		close_range(STDERR_FILENO + 1, (unsigned)fds[1] - 1, 0);
+		close_range((unsigned)fds[1] + 1, ~0u, 0);
 		serve(&launcher);
 	}
 	close(fds[1]);
@@ -182,23 +212,24 @@ dialer_start(struct dialer *dialer, char *const *first, char *const *again)
 }
 
 static void
-order(struct dialer *dialer, enum order what)
+order(struct dialer *dialer, enum order what, unsigned slot)
 {
-	char byte = (char)what;
+	const uint8_t bytes[2] = {(uint8_t)what, (uint8_t)slot};
 
-	send(dialer->fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT); // if it died, DIALER_GONE says so
+	// if it died, DIALER_GONE says so
+	send(dialer->fd, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void
-dialer_dial(struct dialer *dialer)
+dialer_dial(struct dialer *dialer, unsigned slot)
 {
-	order(dialer, ORDER_DIAL);
+	order(dialer, ORDER_DIAL, slot);
 }
 
 void
-dialer_kill(struct dialer *dialer)
+dialer_kill(struct dialer *dialer, unsigned slot)
 {
-	order(dialer, ORDER_KILL);
+	order(dialer, ORDER_KILL, slot);
 }
 
 enum dialer_event
@@ -222,6 +253,7 @@ dialer_next(struct dialer *dialer, struct dialer_news *news)
 		return DIALER_NONE;
 	if (got != sizeof(packet))
 		return DIALER_GONE;
+	news->slot = packet.slot;
 	news->status = packet.status;
 	if (packet.event != DIALER_OPEN)
 		return packet.event;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: ISC
 // Runs ssh for a process that is locked down and may not: a child forked before, which starts the
-// same command whenever it is asked to, hands over its ends, and says how it ended.
+// same command whenever it is asked to, hands over its ends, and says how it ended. Several may run
+// at once, each in a slot.
 #pragma once
 
 #include <stdbool.h>
+
+#define DIALER_SLOTS 6
 
 struct dialer {
 	int fd; // owned: to the child, nonblocking, a message a packet
@@ -18,6 +21,7 @@ enum dialer_event {
 };
 
 struct dialer_news {
+	unsigned slot;
 	int status;
 	int stream, errors; // owned by whoever takes them
 };
@@ -25,10 +29,10 @@ struct dialer_news {
 // `first` is run the first time, with the terminal to ask questions on, and `again` the other times,
 // in a session of its own so that it cannot. Both are argument lists, borrowed for good.
 bool dialer_start(struct dialer *dialer, char *const *first, char *const *again);
-// Starts the command; not before the last one has ended.
-void dialer_dial(struct dialer *dialer);
-// Ends the command that runs, if one does.
-void dialer_kill(struct dialer *dialer);
+// Starts the command in a slot; not before the last one there has ended.
+void dialer_dial(struct dialer *dialer, unsigned slot);
+// Ends the command that runs there, if one does.
+void dialer_kill(struct dialer *dialer, unsigned slot);
 enum dialer_event dialer_next(struct dialer *dialer, struct dialer_news *news);
-// The child ends with it, and the command with the child.
+// The child ends with it, and the commands with the child.
 void dialer_stop(struct dialer *dialer);

@@ -5,6 +5,7 @@
 #include "server/watch.h"
 
 #include "server/linkrecv.h"
+#include "server/ssh.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,10 +21,7 @@
 #define FIRST_MS 30000     // for a screen to come on a link that replaces one
 #define LINGER_MS 2000     // for ssh to end by itself, after it closed its end
 #define READ_BYTES (64u << 10)
-#define READS_AT_ONCE 16   // before others have their turn
-#define LINE_MAX_BYTES 200 // of what ssh says
-#define EXIT_NOT_FOUND 127 // of a shell
-#define EXIT_SSH 255       // ssh's own failures
+#define READS_AT_ONCE 16 // before others have their turn
 
 struct watch {
 	struct view *view;     // borrowed
@@ -37,11 +35,10 @@ struct watch {
 	struct linkrecv recv;
 	struct buf out; // owned: to the far end, from `off` on
 	size_t off;
-	uint16_t rows, cols;           // as the far end knows them
-	char line[LINE_MAX_BYTES + 1]; // the last that ssh said,
-	char part[LINE_MAX_BYTES + 1]; // and what it is saying
-	char said[LIMIT_TEXT + 1];     // the far end's notice, or empty
-	uint64_t lost_at;              // ms; 0: it is not
+	uint16_t rows, cols; // as the far end knows them
+	struct ssh_lines lines;
+	char said[LIMIT_TEXT + 1]; // the far end's notice, or empty
+	uint64_t lost_at;          // ms; 0: it is not
 	uint32_t tries, random;
 	bool running; // ssh is
 	bool shown;   // a screen has come, on some link
@@ -147,11 +144,11 @@ watch_painted(struct watch *watch, const struct view_status *status)
 static void
 tell_lost(struct watch *watch)
 {
-	char text[LINE_MAX_BYTES + 64];
+	char text[SSH_LINE_BYTES + 64];
 	uint64_t waited_s = (uv_now(watch->loop) - watch->lost_at) / 1000;
 
 	snprintf(text, sizeof(text), "link lost, retrying (%llu s)%s%s",
-	    (unsigned long long)waited_s, *watch->line ? ": " : "", watch->line);
+	    (unsigned long long)waited_s, *watch->lines.line ? ": " : "", watch->lines.line);
 	view_notice(watch->view, text);
 	view_turn(watch->view);
 }
@@ -168,9 +165,9 @@ on_retry(uv_timer_t *timer)
 	struct watch *watch = timer->data;
 
 	if (watch->running) // it closed its end and stays, or nothing comes
-		dialer_kill(watch->dialer);
+		dialer_kill(watch->dialer, 0);
 	else
-		dialer_dial(watch->dialer);
+		dialer_dial(watch->dialer, 0);
 }
 
 // xorshift (Marsaglia 2003): enough to keep a hundred watchers from coming back in step.
@@ -204,7 +201,7 @@ static void
 found(struct watch *watch)
 {
 	watch->tries = 0;
-	*watch->line = '\0';
+	*watch->lines.line = '\0';
 	if (!watch->lost_at)
 		return;
 	watch->lost_at = 0;
@@ -308,11 +305,9 @@ on_stream(uv_poll_t *poll, int status, int events)
 static void
 on_line(struct watch *watch)
 {
-	if (!watch->shown && !strstr(watch->part, "mirrord"))
-		fprintf(stderr, "%s\n", watch->part);
-	if (*watch->part && view_text_clean(watch->part, strlen(watch->part)))
-		strcpy(watch->line, watch->part);
-	*watch->part = '\0';
+	if (!watch->shown && !strstr(watch->lines.part, "mirrord"))
+		fprintf(stderr, "%s\n", watch->lines.part);
+	*watch->lines.part = '\0';
 }
 
 static void
@@ -328,12 +323,8 @@ read_errors(struct watch *watch)
 		if (got <= 0)
 			close_fd(&watch->errors, watch->errors_fd);
 		for (ssize_t k = 0; k < got; k++) {
-			size_t len = strlen(watch->part);
-
-			if (data[k] == '\n' || len == LINE_MAX_BYTES)
+			if (ssh_lines_put(&watch->lines, data[k]))
 				on_line(watch);
-			else if (data[k] != '\r' && data[k])
-				memcpy(watch->part + len, (char[]){data[k], '\0'}, 2);
 		}
 	}
 }
@@ -374,7 +365,7 @@ on_open(struct watch *watch, const struct dialer_news *news)
 	watch->errors_fd = news->errors;
 	watch->stream = watch_fd(watch, news->stream, on_stream);
 	watch->errors = watch_fd(watch, news->errors, on_errors);
-	*watch->part = *watch->said = '\0';
+	*watch->lines.part = *watch->said = '\0';
 	if (watch->lost_at)
 		uv_timer_start(&watch->retry, on_retry, FIRST_MS, 0);
 	watch->rows = status.rows;
@@ -387,30 +378,11 @@ on_open(struct watch *watch, const struct dialer_news *news)
 static void
 explain(struct watch *watch, int status)
 {
-	const char *relay = watch->options.relay;
-	char text[LIMIT_TEXT + 1];
-	int with = EX_UNAVAILABLE;
+	struct view_bye bye;
 
-	if (status == EXIT_NOT_FOUND) {
-		snprintf(text, sizeof(text),
-		    "there is no mirrord on %.100s, or not in the PATH of "
-		    "its shell",
-		    relay);
-	} else if (status == EX_USAGE) {
-		with = EX_PROTOCOL;
-		snprintf(text, sizeof(text),
-		    "the mirrord on %.100s is older than this one and does "
-		    "not send frames; watch with ssh -t instead",
-		    relay);
-	} else if (status == EXIT_SSH) {
-		snprintf(text, sizeof(text), "ssh did not reach %.100s", relay);
-	} else {
-		snprintf(text, sizeof(text),
-		    "%.100s ended the link before it showed anything "
-		    "(status %d)",
-		    relay, status);
-	}
-	end(watch, with, text);
+	ssh_explain(status, watch->options.relay, watch->lines.line,
+	    "does not send frames; watch with ssh -t instead", &bye);
+	end(watch, bye.status, bye.text);
 }
 
 static void
@@ -499,7 +471,7 @@ watch_run(struct watch *watch, char text[LIMIT_TEXT + 1])
 	int status;
 
 	uv_poll_start(&watch->news, UV_READABLE, on_news);
-	dialer_dial(watch->dialer);
+	dialer_dial(watch->dialer, 0);
 	uv_run(watch->loop, UV_RUN_DEFAULT); // until there is a screen, or none will come
 	if (watch->shown) {
 		status = view_run(watch->view, text);

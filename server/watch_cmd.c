@@ -4,8 +4,8 @@
 #include "server/commands.h"
 #include "server/option.h"
 #include "server/sandbox.h"
+#include "server/ssh.h"
 #include "server/watch.h"
-#include "server/words.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -15,9 +15,6 @@
 #include <sys/random.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-#define WORDS_MAX 32 // of --ssh
-#define ARGS_MAX 24  // of ours, after them
 
 struct options {
 	const char *ssh, *relay, *session;
@@ -70,25 +67,6 @@ parse(int argc, char **argv, struct options *options)
 	return EX_OK;
 }
 
-// What ssh is told beside the guest's own configuration: nothing but a stream of bytes is wanted,
-// these are compressed already, and a link that is dead must be known to be.
-static size_t
-add_args(char **argv, size_t count, const char *relay, bool again)
-{
-	static char *const always[] = {"-T", "-x", "-a", "-o", "ClearAllForwardings=yes", "-o",
-	    "Compression=no", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"};
-	static char *const later[] = {"-o", "BatchMode=yes", "-o", "ConnectTimeout=15"};
-
-	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		argv[count++] = always[i];
-	for (size_t i = 0; again && i < sizeof(later) / sizeof(later[0]); i++)
-		argv[count++] = later[i];
-	argv[count++] = (char *)relay;
-	argv[count++] = LINK_COMMAND;
-	argv[count] = NULL;
-	return count;
-}
-
 static void
 on_painted(void *user, const struct view_status *status)
 {
@@ -133,33 +111,27 @@ watch_on(struct guest_tty *tty, struct dialer *dialer, const struct options *opt
 int
 cmd_watch(int argc, char **argv)
 {
-	char *words[WORDS_MAX], *first[WORDS_MAX + ARGS_MAX], *again[WORDS_MAX + ARGS_MAX];
+	static char *const again[] = {"-o", "ConnectTimeout=15", NULL};
 	struct options options;
+	struct ssh_argv ssh;
 	struct guest_tty tty;
 	struct dialer dialer;
-	size_t count;
 	int status = parse(argc, argv, &options);
 
 	if (status != EX_OK)
 		return status;
-	count = words_split(options.ssh, words, WORDS_MAX);
-	if (!count)
+	if (!ssh_argv_init(&ssh, options.ssh, options.relay, LINK_COMMAND, again))
 		return fail(
 		    EX_USAGE, "--ssh takes a command: up to 32 words, quoted as for a shell");
-	memcpy(first, words, count * sizeof(*words));
-	memcpy(again, words, count * sizeof(*words));
-	add_args(first, count, options.relay, false);
-	add_args(again, count, options.relay, true);
 	if (!isatty(STDOUT_FILENO))
 		return fail(EX_USAGE, "standard output is not a terminal");
 	if (!guest_tty_open(&tty))
 		return fail(EX_OSERR, strerror(errno));
-	if (dialer_start(&dialer, first, again))
+	if (dialer_start(&dialer, ssh.first, ssh.again))
 		status = watch_on(&tty, &dialer, &options);
 	else
 		status = fail(EX_OSERR, "cannot start the process that runs ssh");
 	guest_tty_close(&tty);
-	while (count)
-		free(words[--count]);
+	ssh_argv_fini(&ssh);
 	return status;
 }
