@@ -14,6 +14,7 @@
 //   authkeys.c   authorized_keys as sshd reads it; keyopts.c the options of a line, sshkey.c its key
 //   suggest.c    tells misspelt commands from programs
 //   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states
+//   relay_*.c    a machine where guests watch: make.c, record.c, run.c, sshd.c set it up
 //   watch*.c     the other end of such a link, on a guest's terminal; dialer.c runs ssh for it
 #include "server/commands.h"
 #include "server/suggest.h"
@@ -80,6 +81,12 @@ static const struct command commands[] = {
 	"      --size=COLSxROWS  of the screen (default: 80x24)\n"
 	"      --format=FORMAT   text (default), json, ansi or html\n"
 	"  Reads FILE, or standard input.\n"},
+    {"relay", cmd_relay, "setup [--user=NAME] [--host=USER]... [--dry-run] [--undo]",
+	"make this machine a relay",
+	"      --user=NAME  the guests' account (default: guest)\n"
+	"      --host=USER  who of this machine hosts or publishes sessions for guests\n"
+	"      --dry-run    say what would be done, and do nothing\n"
+	"      --undo       take back what it made\n"},
     {"mirror", cmd_mirror, "", NULL, "  Started by mirrord itself.\n"},
     {"sandbox-test", cmd_sandbox_test, "", NULL, "  Tries the list in docs/security.md.\n"},
 };
