@@ -256,8 +256,17 @@ on_readable(uv_poll_t *poll, int status, int events)
 		else if (!linksend_feed(&serving->frames->send, now_us(), data, (size_t)got))
 			end(serving, EX_PROTOCOL, "the watcher broke the protocol");
 	}
+	if (serving->frames->send.asked)
+		upstream_ask(&serving->up, &serving->frames->send.ask);
+	serving->frames->send.asked = false;
 	if (!serving->ended)
 		pump(serving);
+}
+
+static void
+on_history(void *user, const struct msg *msg)
+{
+	linksend_history(&((struct serving *)user)->frames->send, now_us(), msg);
 }
 
 static void
@@ -329,6 +338,7 @@ frames_run(struct frames *frames, const char *path, const struct view_hello *hel
 	const struct upstream_sink sink = {.user = &serving,
 	    .screen = on_screen,
 	    .notice = on_notice,
+	    .history = on_history,
 	    .end = on_end,
 	    .turn = on_turn};
 

@@ -20,7 +20,23 @@ key_of_final(uint8_t byte)
 	case 'B': return KEY_DOWN;
 	case 'C': return KEY_RIGHT;
 	case 'D': return KEY_LEFT;
+	case 'F': return KEY_END;
 	case 'H': return KEY_FOLLOW;
+	default: return KEY_NONE;
+	}
+}
+
+// As vt220 and rxvt send them: CSI number ~.
+static enum key
+key_of_number(uint32_t number)
+{
+	switch (number) {
+	case 1:
+	case 7: return KEY_FOLLOW; // Home
+	case 4:
+	case 8: return KEY_END;
+	case 5: return KEY_PAGE_UP;
+	case 6: return KEY_PAGE_DOWN;
 	default: return KEY_NONE;
 	}
 }
@@ -29,7 +45,13 @@ static enum key
 ground(struct keys *keys, uint8_t byte)
 {
 	(void)keys;
-	return byte == 'q' ? KEY_LEAVE : byte == '0' ? KEY_FOLLOW : KEY_NONE;
+	switch (byte) {
+	case '0': return KEY_FOLLOW;
+	case 'b': return KEY_PAGE_UP;
+	case 'f': return KEY_PAGE_DOWN;
+	case 'q': return KEY_BACK;
+	default: return KEY_NONE;
+	}
 }
 
 static enum key
@@ -46,19 +68,21 @@ escape(struct keys *keys, uint8_t byte)
 	default: keys->state = KEYS_GROUND; // Alt with a key
 	}
 	keys->param = 0;
+	keys->rest = false;
 	return KEY_NONE;
 }
 
 static enum key
 csi(struct keys *keys, uint8_t byte)
 {
-	if (byte >= '0' && byte <= '9' && keys->param < PARAM_MAX)
+	keys->rest |= byte == ';' || byte == ':';
+	if (byte >= '0' && byte <= '9' && !keys->rest && keys->param < PARAM_MAX)
 		keys->param = keys->param * 10 + (uint32_t)(byte - '0');
 	if (byte < 0x40)
 		return KEY_NONE;
 	keys->state = KEYS_GROUND;
-	if (byte == '~') // Home, as vt220 and rxvt send it
-		return keys->param == 1 || keys->param == 7 ? KEY_FOLLOW : KEY_NONE;
+	if (byte == '~')
+		return key_of_number(keys->param);
 	if (byte == 'n')
 		return keys->len == 3 && (keys->param == 0 || keys->param == 3) ? KEY_ANSWER
 										: KEY_NONE;
@@ -96,9 +120,11 @@ take(struct keys *keys, uint8_t byte)
 		return KEY_LEAVE; // whatever seems to be going on
 	}
 	if (byte == ESC) { // ends a string too, with or without the \ that should follow
+		bool alone = keys->state == KEYS_ESCAPE;
+
 		keys->state = KEYS_ESCAPE;
 		keys->len = 0;
-		return KEY_NONE;
+		return alone ? KEY_ESCAPE : KEY_NONE;
 	}
 	if (byte == CAN || byte == SUB ||
 	    ++keys->len > (keys->state == KEYS_STRING ? STRING_MAX : SEQUENCE_MAX))
@@ -128,4 +154,13 @@ keys_read(struct keys *keys, size_t len)
 {
 	if (len == 1 && keys->state == KEYS_STRING)
 		keys->state = KEYS_GROUND;
+}
+
+enum key
+keys_pause(struct keys *keys)
+{
+	if (keys->state != KEYS_ESCAPE)
+		return KEY_NONE;
+	keys->state = KEYS_GROUND;
+	return KEY_ESCAPE;
 }

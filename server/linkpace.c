@@ -46,6 +46,14 @@ linkpace_want(struct linkpace *pace)
 }
 
 void
+linkpace_sent_other(struct linkpace *pace, uint64_t now_us, size_t len)
+{
+	uint64_t us = pace->rate ? (len + LINKPACE_OVERHEAD) * SECOND_US / pace->rate : 0;
+
+	pace->busy_until = max_u64(pace->busy_until, now_us) + us;
+}
+
+void
 linkpace_sent(struct linkpace *pace, uint64_t now_us, size_t len)
 {
 	struct linkpace_frame *frame;
@@ -53,8 +61,8 @@ linkpace_sent(struct linkpace *pace, uint64_t now_us, size_t len)
 	pace->wanted = false;
 	if (!len)
 		return;
+	linkpace_sent_other(pace, now_us, len);
 	pace->own_us = pace->rate ? (len + LINKPACE_OVERHEAD) * SECOND_US / pace->rate : 0;
-	pace->busy_until = max_u64(pace->busy_until, now_us) + pace->own_us;
 	frame = frame_at(pace, ++pace->sent);
 	frame->sent_at = pace->sent_at = now_us;
 	frame->queue_us = pace->rate ? pace->busy_until - now_us : 0;

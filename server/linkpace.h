@@ -47,6 +47,8 @@ void linkpace_init(struct linkpace *pace, uint64_t now_us);
 void linkpace_want(struct linkpace *pace);
 // The frame that was due has been made (0 bytes: it changed nothing, and none is sent).
 void linkpace_sent(struct linkpace *pace, uint64_t now_us, size_t len);
+// Bytes that are no frame have been sent, which frames after them will stand behind.
+void linkpace_sent_other(struct linkpace *pace, uint64_t now_us, size_t len);
 // False if these frames cannot have been applied.
 bool linkpace_acked(struct linkpace *pace, uint64_t now_us, uint64_t frames, uint64_t held_us);
 // When the next frame is due: now or before, later, or not before something happens

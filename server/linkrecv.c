@@ -26,6 +26,7 @@ forget_link(struct linkrecv *recv)
 
 	inflater_free(recv->inflater);
 	screen_unref(recv->base);
+	screen_unref(recv->history.rows);
 	buf_fini(&recv->in);
 	*recv = (struct linkrecv){.screen = screen};
 }
@@ -142,6 +143,11 @@ on_message(struct linkrecv *recv, const struct msg *msg, uint64_t now_us, struct
 	switch (msg->type) {
 	case LINK_BASE: return on_base(recv, msg, bye);
 	case LINK_FRAME: return on_frame(recv, msg->data, msg->len, now_us, bye);
+	case LINK_HISTORY_IS:
+		screen_unref(recv->history.rows);
+		return view_history_get(msg, &recv->history)
+			   ? LINKRECV_HISTORY
+			   : broken(bye, "the mirrord there sent broken lines of history");
 	case LINK_NOTICE:
 		return link_notice_get(msg, bye->text)
 			   ? LINKRECV_NOTICE

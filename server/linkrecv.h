@@ -15,15 +15,17 @@ struct linkrecv {
 	struct screen *base;       // a reference: of this link's next frame; NULL: blank
 	uint64_t frames, acked;    // of this link
 	uint64_t came_at, acked_at;
-	uint64_t held_at; // when the first frame that is not acknowledged came,
-	size_t held;      // and the bytes of all of these
-	bool greeted;     // WELCOME has been acknowledged
+	uint64_t held_at;            // when the first frame that is not acknowledged came,
+	size_t held;                 // and the bytes of all of these
+	bool greeted;                // WELCOME has been acknowledged
+	struct view_history history; // the last answer; its rows are a reference
 };
 
 enum linkrecv_event {
 	LINKRECV_NONE,    // nothing whole has come
 	LINKRECV_WELCOME, // the other side speaks this
 	LINKRECV_SCREEN,  // there is a newer one
+	LINKRECV_HISTORY, // `history` is the answer to what was asked
 	LINKRECV_NOTICE,  // `bye.text` is a line to show, or empty
 	LINKRECV_BYE,     // `bye` says how it ended, for good
 	LINKRECV_BROKEN,  // the other side broke the protocol, or speaks another: `bye` says how

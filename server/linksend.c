@@ -55,6 +55,7 @@ take(struct linksend *send, uint64_t now_us, const struct msg *msg)
 		return link_ack_get(msg, &ack) &&
 		       linkpace_acked(&send->pace, now_us, ack.frames, ack.held_us);
 	case LINK_SIZE: return link_size_get(msg, &send->rows, &send->cols);
+	case LINK_HISTORY: send->asked = true; return view_history_ask_get(msg, &send->ask);
 	default: return false;
 	}
 }
@@ -141,6 +142,17 @@ linksend_bye(struct linksend *send, int status, const char *text)
 
 	link_bye_put(&message, status, text);
 	put_message(send, &message);
+}
+
+void
+linksend_history(struct linksend *send, uint64_t now_us, const struct msg *msg)
+{
+	size_t before = send->out.len;
+	struct buf message = {0};
+
+	msg_put(&message, LINK_HISTORY_IS, msg->data, msg->len);
+	put_message(send, &message);
+	linkpace_sent_other(&send->pace, now_us, send->out.len - before);
 }
 
 static void

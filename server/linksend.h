@@ -19,6 +19,8 @@ struct linksend {
 	char notice[LIMIT_TEXT + 1]; // to be sent before the next frame
 	bool notice_due;
 	uint16_t rows, cols;    // of the watcher's terminal
+	bool asked;             // for lines that have scrolled away: take `ask`, set it to false
+	struct view_history_ask ask;
 	uint64_t bytes, frames; // written, made
 };
 
@@ -31,6 +33,8 @@ void linksend_hello(struct linksend *send, const struct link_hello *hello);
 bool linksend_feed(struct linksend *send, uint64_t now_us, const uint8_t *data, size_t len);
 void linksend_show(struct linksend *send, struct screen *screen);
 void linksend_notice(struct linksend *send, const char *text); // NULL: none
+// The answer to what it asked: the payload of a VIEW_HISTORY_IS.
+void linksend_history(struct linksend *send, uint64_t now_us, const struct msg *msg);
 void linksend_bye(struct linksend *send, int status, const char *text);
 // When linksend_frame() is to be called, as linkpace_due(). Not before all is written.
 uint64_t linksend_due(const struct linksend *send, uint64_t now_us);

@@ -10,7 +10,7 @@
 //   msg.c        messages on a byte stream; proto.h their names and limits
 //   mirror*.c    the process that holds the model and serves the view socket
 //   view*.c      watching: a replica of the screen, painted on a guest's terminal; upstream.c the
-//                connection to the mirror
+//                connection to the mirror, scroll.c what has scrolled away
 //   authkeys.c   authorized_keys as sshd reads it; keyopts.c the options of a line, sshkey.c its key
 //   suggest.c    tells misspelt commands from programs
 //   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states
@@ -67,7 +67,8 @@ static const struct command commands[] = {
 	"      --max-fps=N     no more than N frames a second, 1 to 240\n"
 	"      --budget=BYTES  no more than so many bytes a second, on average\n"
 	"  q or ^C leaves. The arrow keys move a terminal smaller than the host's; with Home or\n"
-	"  0 it follows the cursor again.\n"},
+	"  0 it follows the cursor again. Page Up or b goes back to what has scrolled away, Page\n"
+	"  Down or f forward, q, Esc or End to the live screen.\n"},
     {"watch", cmd_watch, "[--ssh=CMD] [USER@]RELAY [NAME]",
 	"watch a session through ssh, as frames",
 	"      --ssh=CMD  how to run ssh, with its options (default: ssh)\n"

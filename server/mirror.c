@@ -147,6 +147,15 @@ give_printed(void *user)
 	return mirror->offset;
 }
 
+// Viewers may read what has scrolled away whenever they are shown the screen.
+static const struct model *
+give_history(void *user)
+{
+	const struct mirror *mirror = user;
+
+	return mirror->model;
+}
+
 static void
 on_count(void *user, size_t count)
 {
@@ -386,6 +395,7 @@ start(struct mirror *mirror, const char *name, uint64_t since)
 	const struct viewers_source source = {.screen = give_screen,
 	    .dump = give_dump,
 	    .printed = give_printed,
+	    .history = give_history,
 	    .count = on_count,
 	    .user = mirror};
 	const struct model_events events = events_of(mirror);

@@ -15,6 +15,7 @@ enum view_msg {
 	VIEW_WHO = 0x04,    // asks who is here (host's uid only)
 	VIEW_DUMP = 0x05,   // asks for the canonical dump (host's uid only)
 	VIEW_CUT = 0x06,    // name, key: sends away who has both; empty: any (host's uid only)
+	VIEW_HISTORY = 0x07, // first, count: asks for lines that have scrolled away
 	VIEW_GUESTS = 0x08, // count, records as in VIEW_WHO_IS: who watches through this edge
 	// mirror to edge
 	VIEW_WELCOME = 0x41, // version, session name, host's login name, start (unix seconds)
@@ -24,6 +25,7 @@ enum view_msg {
 	VIEW_BYE = 0x46,     // exit status for the viewer (sysexits or 0), one sentence
 	VIEW_NOTICE = 0x47,  // one line to show over the screen; empty: none any more
 	VIEW_CUT_IS = 0x48,  // how many have been sent away
+	VIEW_HISTORY_IS = 0x49, // oldest, end, first, key frame of the lines from there on
 	VIEW_GUEST_CUT = 0x4a, // name, key (empty: any): cut these of those who watch through you
 };
 enum view_frame_flag {
@@ -82,6 +84,7 @@ enum link_msg {
 	LINK_HELLO = 0x01, // magic[7], version, rows, cols, session name, what it has (resume)
 	LINK_ACK = 0x02,   // frames applied since WELCOME, us from the newest until this
 	LINK_SIZE = 0x03,  // rows, cols of its terminal
+	LINK_HISTORY = 0x04, // as VIEW_HISTORY
 	// to the watcher
 	LINK_WELCOME = 0x41, // magic[7], version; at once
 	// after that through the connection's deflate stream, as frames are
@@ -89,6 +92,7 @@ enum link_msg {
 	LINK_FRAME = 0x43,  // the first frame, if it is an empty one
 	LINK_NOTICE = 0x44, // one line to show over the screen; empty: none any more
 	LINK_BYE = 0x45,    // exit status, one sentence
+	LINK_HISTORY_IS = 0x46, // as VIEW_HISTORY_IS
 };
 #define LINK_COMMAND "mirrord view --frames" // what ssh is asked to run
 
@@ -108,6 +112,11 @@ enum link_msg {
 #define LIMIT_MIRROR_STALL_MS 2000 // no progress with bytes outstanding: the mirror is replaced
 #define LIMIT_MIRROR_AGAIN_MS 5000 // a second death within this, on the same bytes: skip them
 #define LIMIT_FRONT_BYTES (256u << 10) // output queued for a slow host's terminal; then the PTY waits
+#define LIMIT_HISTORY_BYTES (64u << 10) // an answer with lines that have scrolled away,
+#define LIMIT_HISTORY_ROWS 256          // how many lines it has,
+#define LIMIT_HISTORY_CELLS (64u << 10) // and cells
+#define LIMIT_HISTORY_BURST 64          // such answers for guests of one uid, at once,
+#define LIMIT_HISTORY_PER_S 32          // and in the long run; what is asked beyond that waits
 #define LIMIT_LINK_HELLO_BYTES 8448 // 1000 rows' hashes and a name
 #define LIMIT_LINK_HELLO_MS 20000   // from the start of the far end to a whole HELLO: ssh is slow
 #define LIMIT_LINK_UP_BYTES 64      // any later message of a watcher

@@ -23,6 +23,7 @@ sender_fini(struct sender *sender)
 {
 	ansi_free(sender->ansi);
 	screen_unref(sender->screen);
+	screen_unref(sender->page);
 	buf_fini(&sender->out);
 }
 
@@ -54,7 +55,14 @@ sender_show(struct sender *sender, struct screen *screen)
 
 	sender->screen = screen_ref(screen);
 	screen_unref(old);
-	pace_want(&sender->pace);
+	if (!sender->page)
+		pace_want(&sender->pace);
+}
+
+static struct screen *
+shown(const struct sender *sender)
+{
+	return sender->page ? sender->page : sender->screen;
 }
 
 static void
@@ -76,9 +84,9 @@ sender_resize(struct sender *sender, uint16_t rows, uint16_t cols)
 void
 sender_pan(struct sender *sender, int rows, int cols)
 {
-	if (!sender->screen)
+	if (!shown(sender))
 		return;
-	window_pan(&sender->window, sender->screen, rows, cols);
+	window_pan(&sender->window, shown(sender), rows, cols);
 	want(sender);
 }
 
@@ -93,8 +101,36 @@ void
 sender_notice(struct sender *sender, const char *text)
 {
 	snprintf(sender->notice, sizeof(sender->notice), "%s", text ? text : "");
-	sender->window.notice = text ? sender->notice : NULL;
+	sender->noticed = text != NULL;
 	want(sender);
+}
+
+void
+sender_page(struct sender *sender, struct screen *page, const char *line)
+{
+	struct window *window = &sender->window;
+	struct screen *old = sender->page;
+
+	if (page && !old)
+		sender->live = *window;
+	else if (!page && old) {
+		window->follow = sender->live.follow;
+		window->top = sender->live.top;
+		window->left = sender->live.left;
+	}
+	sender->page = page ? screen_ref(page) : NULL;
+	screen_unref(old);
+	snprintf(sender->line, sizeof(sender->line), "%s", line ? line : "");
+	want(sender);
+}
+
+static struct screen *
+compose(struct sender *sender)
+{
+	sender->window.notice = *sender->line     ? sender->line
+				: sender->noticed ? sender->notice
+						  : NULL;
+	return window_compose(&sender->window, shown(sender));
 }
 
 // Puts a question in between; what stands behind it may be held.
@@ -113,7 +149,7 @@ ask_at(struct sender *sender, size_t at)
 void
 sender_paint(struct sender *sender, uint64_t now_us)
 {
-	struct screen *seen = window_compose(&sender->window, sender->screen);
+	struct screen *seen = compose(sender);
 	size_t before = sender->out.len;
 
 	ansi_paint(sender->ansi, seen, &sender->out);

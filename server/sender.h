@@ -14,11 +14,15 @@ struct sender {
 	struct window window;
 	struct pace pace;
 	struct screen *screen; // a reference: the newest, or NULL
+	struct screen *page;   // a reference: what is shown in its place, or NULL,
+	struct window live;    // and where the window stood before
 	struct buf out;        // owned: the bytes not yet taken by the terminal, from `sent` on
 	size_t sent;
 	size_t held_from;       // where the frame begins that waits for an answer (pace.held)
 	uint64_t bytes, frames; // taken by the terminal, painted
+	bool noticed;
 	char notice[SENDER_NOTICE];
+	char line[SENDER_NOTICE]; // goes before the notice while it is not empty
 };
 
 void sender_init(struct sender *sender, const struct ansi_caps *caps,
@@ -35,6 +39,8 @@ void sender_resize(struct sender *sender, uint16_t rows, uint16_t cols);
 void sender_pan(struct sender *sender, int rows, int cols);
 void sender_follow(struct sender *sender);
 void sender_notice(struct sender *sender, const char *text); // NULL: none
+// Shows this (NULL: the newest screen again), with a line of its own over the last row (NULL: none).
+void sender_page(struct sender *sender, struct screen *page, const char *line);
 
 // Makes the frame that is due: call when pace_next() says PACE_PAINT.
 void sender_paint(struct sender *sender, uint64_t now_us);

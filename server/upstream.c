@@ -69,6 +69,18 @@ upstream_guests(struct upstream *up, const struct view_person *people, size_t co
 		    up->client, &up->guests); // if the socket is full, the next one tells
 }
 
+void
+upstream_ask(struct upstream *up, const struct view_history_ask *ask)
+{
+	struct buf out = {0};
+
+	if (!up->socket || !up->client->welcomed)
+		return;
+	view_history_ask_put(&out, VIEW_HISTORY, ask);
+	viewclient_send(up->client, &out);
+	buf_fini(&out);
+}
+
 // ---- the connection ----------------------------------------------------------------------------
 
 static void on_socket(uv_poll_t *poll, int status, int events);
@@ -183,13 +195,20 @@ on_welcome(struct upstream *up, const struct msg *msg)
 }
 
 static void
+on_history(struct upstream *up, const struct msg *msg)
+{
+	if (up->sink.history)
+		up->sink.history(up->sink.user, msg);
+}
+
+static void
 on_message(struct upstream *up, const struct msg *msg)
 {
 	static const struct {
 		uint8_t type;
 		void (*on)(struct upstream *up, const struct msg *msg);
 	} messages[] = {{VIEW_WELCOME, on_welcome}, {VIEW_FRAME, on_frame},
-	    {VIEW_NOTICE, on_notice}, {VIEW_GUEST_CUT, on_cut}};
+	    {VIEW_NOTICE, on_notice}, {VIEW_HISTORY_IS, on_history}, {VIEW_GUEST_CUT, on_cut}};
 
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
 		if (messages[i].type == msg->type)

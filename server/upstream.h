@@ -13,6 +13,7 @@ struct upstream_sink {
 	void *user;
 	void (*screen)(void *user, struct screen *screen);         // a newer one; borrowed
 	void (*notice)(void *user, const char *text);              // NULL: none any more
+	void (*history)(void *user, const struct msg *msg);        // the answer; NULL: never asked
 	void (*end)(void *user, int status, const char *sentence); // it is over
 	void (*cut)(void *user, const struct view_cut *cut);       // of one's guests; or NULL
 	void (*turn)(void *user); // all that had come has been told: do what is due now
@@ -45,6 +46,8 @@ bool upstream_start(struct upstream *up, struct viewclient *client);
 void upstream_tell(struct upstream *up, const struct view_status *status);
 // Who watches through this edge; copied. Told again to each mirror.
 void upstream_guests(struct upstream *up, const struct view_person *people, size_t count);
+// Asks for lines that have scrolled away. May be lost, with the mirror: ask again then.
+void upstream_ask(struct upstream *up, const struct view_history_ask *ask);
 // Closes what it opened; run the loop once more before upstream_fini().
 void upstream_stop(struct upstream *up);
 void upstream_fini(struct upstream *up);

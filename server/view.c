@@ -4,6 +4,7 @@
 #include "server/view.h"
 
 #include "server/keys.h"
+#include "server/scroll.h"
 #include "server/sender.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 #define LEAVE_MS 500     // for a slow terminal to take the last bytes
 #define KEYS_BYTES 1024  // one read of what is typed
 #define READS_AT_ONCE 16 // before others have their turn
+#define ESCAPE_MS 50     // an ESC that nothing follows for so long is the key
 
 static const int watched_signals[] = {SIGWINCH, SIGCONT, SIGTERM, SIGHUP, SIGINT, SIGQUIT};
 #define SIGNALS (sizeof(watched_signals) / sizeof(watched_signals[0]))
@@ -28,12 +30,13 @@ struct view {
 	uv_loop_t loop;
 	uv_poll_t terminal;
 	int terminal_events;
-	uv_timer_t pace;
+	uv_timer_t pace, scroll_due, escape;
 	uv_signal_t signals[SIGNALS];
 	struct guest_tty *tty; // borrowed
 	struct view_options options;
 	struct sender sender;
 	struct keys keys;
+	struct scroll scroll;
 	struct buf leave;    // what a crash writes
 	struct view_bye bye; // how it ended
 	bool entered, leaving;
@@ -209,14 +212,70 @@ tell_status(struct view *view)
 		view->options.painted(view->options.user, &status);
 }
 
+// ---- what has scrolled away ----------------------------------------------------------------------
+
+static uint32_t
+page_rows(const struct view *view)
+{
+	const struct sender *sender = &view->sender;
+
+	return scroll_rows(
+	    sender->window.rows, sender->screen ? sender->screen->rows : sender->window.rows);
+}
+
+static void on_scroll_due(uv_timer_t *timer);
+
+static void
+ask_history(struct view *view)
+{
+	uint64_t now = now_us(), due = scroll_due(&view->scroll, now);
+	struct view_history_ask ask;
+
+	uv_timer_stop(&view->scroll_due);
+	if (due == SCROLL_NEVER)
+		return;
+	if (due > now) {
+		uv_timer_start(&view->scroll_due, on_scroll_due, (due - now + 999) / 1000, 0);
+		return;
+	}
+	ask = scroll_ask(&view->scroll, now, page_rows(view));
+	view->options.ask(view->options.user, &ask);
+}
+
+static void
+on_scroll_due(uv_timer_t *timer)
+{
+	ask_history(timer->data);
+}
+
+static void
+show_scroll(struct view *view)
+{
+	const struct scroll *scroll = &view->scroll;
+
+	sender_page(&view->sender, scroll->page, scroll->on ? scroll->line : NULL);
+	ask_history(view);
+}
+
+void
+view_history(struct view *view, const struct view_history *history)
+{
+	scroll_take(&view->scroll, history);
+	show_scroll(view);
+}
+
 // ---- the guest ---------------------------------------------------------------------------------
 
 static void
 on_key(struct view *view, enum key key)
 {
+	if (key != KEY_NONE && scroll_key(&view->scroll, key, page_rows(view))) {
+		show_scroll(view);
+		return;
+	}
 	switch (key) {
-	case KEY_NONE: break;
-	case KEY_LEAVE: leave(view, EX_OK, ""); break;
+	case KEY_LEAVE:
+	case KEY_BACK: leave(view, EX_OK, ""); break;
 	case KEY_UP: sender_pan(&view->sender, -1, 0); break;
 	case KEY_DOWN: sender_pan(&view->sender, 1, 0); break;
 	case KEY_LEFT: sender_pan(&view->sender, 0, -1); break;
@@ -227,6 +286,7 @@ on_key(struct view *view, enum key key)
 			look(view); // what the queue says may be old
 		pace_answer(&view->sender.pace, now_us());
 		break;
+	default: break;
 	}
 }
 
@@ -262,6 +322,16 @@ read_terminal(struct view *view)
 }
 
 static void
+on_escape(uv_timer_t *timer)
+{
+	struct view *view = timer->data;
+
+	on_key(view, keys_pause(&view->keys));
+	if (!view->leaving)
+		pump(view);
+}
+
+static void
 on_terminal(uv_poll_t *poll, int status, int events)
 {
 	struct view *view = poll->data;
@@ -272,6 +342,8 @@ on_terminal(uv_poll_t *poll, int status, int events)
 	}
 	if (events & UV_READABLE)
 		read_terminal(view);
+	if (view->keys.state == KEYS_ESCAPE)
+		uv_timer_start(&view->escape, on_escape, ESCAPE_MS, 0);
 	if (!view->leaving)
 		pump(view);
 }
@@ -319,7 +391,9 @@ start_loop(struct view *view)
 		return false;
 	view->terminal.data = view;
 	uv_timer_init(&view->loop, &view->pace);
-	view->pace.data = view;
+	uv_timer_init(&view->loop, &view->scroll_due);
+	uv_timer_init(&view->loop, &view->escape);
+	view->pace.data = view->scroll_due.data = view->escape.data = view;
 	for (size_t i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&view->loop, &view->signals[i]);
 		view->signals[i].data = view;
@@ -372,6 +446,7 @@ view_free(struct view *view)
 	uv_run(&view->loop, UV_RUN_DEFAULT); // lets go of the handles
 	uv_loop_close(&view->loop);
 	sender_fini(&view->sender);
+	scroll_fini(&view->scroll);
 	buf_fini(&view->leave);
 	free(view);
 }

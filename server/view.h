@@ -18,6 +18,8 @@ struct view_options {
 	struct pace_limits limits;
 	void *user;                                                    // for
 	void (*painted)(void *user, const struct view_status *status); // after each turn; or NULL
+	// The guest wants lines that have scrolled away: view_history() takes the answer.
+	void (*ask)(void *user, const struct view_history_ask *ask);
 };
 
 // Makes all that needs what the sandbox forbids. `tty` is open, and borrowed. NULL if the environment
@@ -30,6 +32,7 @@ uv_loop_t *view_loop(struct view *view);
 // with view_turn().
 void view_show(struct view *view, struct screen *screen);
 void view_notice(struct view *view, const char *text);
+void view_history(struct view *view, const struct view_history *history);
 void view_end(struct view *view, int status, const char *text);
 void view_turn(struct view *view);
 struct view_status view_status(const struct view *view);

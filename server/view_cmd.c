@@ -109,7 +109,9 @@ wait_a_while(const struct guest_tty *tty, struct keys *keys)
 		return got < 0 && (errno == EAGAIN || errno == EINTR);
 	keys_read(keys, (size_t)got);
 	for (size_t at = 0; at < (size_t)got; at += used) {
-		if (keys_next(keys, data + at, (size_t)got - at, &used) == KEY_LEAVE)
+		enum key key = keys_next(keys, data + at, (size_t)got - at, &used);
+
+		if (key == KEY_LEAVE || key == KEY_BACK)
 			return false;
 	}
 	return true;
@@ -202,6 +204,26 @@ static void
 on_notice(void *user, const char *text)
 {
 	view_notice(((struct watcher *)user)->view, text);
+}
+
+static void
+on_history(void *user, const struct msg *msg)
+{
+	struct view_history history;
+
+	if (!view_history_get(msg, &history)) {
+		view_end(
+		    ((struct watcher *)user)->view, EX_PROTOCOL, "the session sent broken lines");
+		return;
+	}
+	view_history(((struct watcher *)user)->view, &history);
+	screen_unref(history.rows);
+}
+
+static void
+on_ask(void *user, const struct view_history_ask *ask)
+{
+	upstream_ask(&((struct watcher *)user)->up, ask);
 }
 
 static void
@@ -337,10 +359,12 @@ cmd_view(int argc, char **argv)
 	    .sockq = &sockq,
 	    .limits = options.limits,
 	    .user = &watcher,
-	    .painted = on_painted};
+	    .painted = on_painted,
+	    .ask = on_ask};
 	const struct upstream_sink sink = {.user = &watcher,
 	    .screen = on_screen,
 	    .notice = on_notice,
+	    .history = on_history,
 	    .end = on_end,
 	    .turn = on_turn};
 

@@ -33,7 +33,7 @@ update_events(struct viewer *viewer)
 	bool writing = viewer->pending || viewer->behind || viewer->unaware || viewer->orders.len;
 	// Who asks reads its answer before it asks again, so that nothing piles up.
 	bool reading = viewer->state == VIEWER_HELLO || viewer->state == VIEWER_VIEW ||
-		       (viewer->state == VIEWER_QUERY && !viewer->pending);
+		       (viewer->state == VIEWER_QUERY && !viewer->pending && !viewer->asks);
 	int events = (reading ? UV_READABLE : 0) | (writing ? UV_WRITABLE : 0);
 
 	if (viewer->state == VIEWER_DEAD || events == viewer->events)
@@ -163,6 +163,13 @@ give_orders(struct viewer *viewer)
 	blob_unref(blob);
 }
 
+bool
+viewer_waits(const struct viewer *viewer)
+{
+	return viewer->asks && !viewer->pending && !viewer->behind &&
+	       (viewer->state == VIEWER_VIEW || viewer->state == VIEWER_QUERY);
+}
+
 void
 viewer_drained(struct viewer *viewer)
 {
@@ -176,6 +183,8 @@ viewer_drained(struct viewer *viewer)
 		viewer->unaware = !viewer_try(viewer, viewers->notice);
 	if (viewer->orders.len && !viewer->pending && viewer->state == VIEWER_VIEW)
 		give_orders(viewer);
+	if (viewer_waits(viewer))
+		viewer_history(viewer);
 	if (viewers->farewell && !viewer->pending && !viewer->behind &&
 	    (viewer->state == VIEWER_VIEW || viewer->state == VIEWER_QUERY)) {
 		set_state(viewer, VIEWER_CLOSING);
@@ -307,6 +316,19 @@ on_dump(struct viewer *viewer, const struct msg *msg)
 	send_and_free(viewer, &out);
 }
 
+// The newest request counts: who asks again before the answer has changed its mind.
+static void
+on_history(struct viewer *viewer, const struct msg *msg)
+{
+	if (!view_history_ask_get(msg, &viewer->ask)) {
+		viewer_bye(viewer, EX_PROTOCOL, "a malformed message");
+		return;
+	}
+	viewer->asks = true;
+	if (!viewer->pending)
+		viewer_drained(viewer);
+}
+
 // ---- hello -------------------------------------------------------------------------------------
 
 static void
@@ -418,6 +440,7 @@ static const struct {
     {VIEW_WHO, on_who},
     {VIEW_DUMP, on_dump},
     {VIEW_CUT, on_cut},
+    {VIEW_HISTORY, on_history},
     {VIEW_GUESTS, viewer_on_guests},
 };
 
@@ -433,7 +456,7 @@ on_request(struct viewer *viewer, const struct msg *msg)
 	viewer_bye(viewer, EX_PROTOCOL, "a message that this version does not know");
 }
 
-static bool
+bool
 bucket_take(struct bucket *bucket, uint64_t now, uint32_t max, uint32_t per_s)
 {
 	uint64_t more = (now - bucket->at) * per_s / 1000;
@@ -467,7 +490,7 @@ static bool
 listens(const struct viewer *viewer)
 {
 	return viewer->state == VIEWER_HELLO || viewer->state == VIEWER_VIEW ||
-	       (viewer->state == VIEWER_QUERY && !viewer->pending);
+	       (viewer->state == VIEWER_QUERY && !viewer->pending && !viewer->asks);
 }
 
 // Takes the whole messages out of what has come.

@@ -11,6 +11,7 @@
 
 #define ACCEPT_AT_ONCE 16    // connections taken before others have their turn
 #define ASKED_MS 250         // guests' queries share a key frame for so long
+#define HISTORY_AGAIN_MS 50  // until the next look at who waits for a turn to read history
 #define ACCEPT_AGAIN_MS 1000 // until the next try when there was no fd or memory for one
 
 // ---- blobs -------------------------------------------------------------------------------------
@@ -252,6 +253,8 @@ on_timer(uv_timer_t *timer)
 		next = viewer->next;
 		if (has_deadline(viewer) && viewer->due <= now)
 			viewer_close(viewer);
+		else if (viewer_waits(viewer))
+			viewer_drained(viewer);
 	}
 	if (viewers->full)
 		listen_again(viewers);
@@ -267,6 +270,8 @@ viewers_schedule(struct viewers *viewers)
 	for (const struct viewer *viewer = viewers->first; viewer; viewer = viewer->next) {
 		if (has_deadline(viewer) && viewer->due < due)
 			due = viewer->due;
+		if (viewer_waits(viewer) && now + HISTORY_AGAIN_MS < due)
+			due = now + HISTORY_AGAIN_MS;
 	}
 	if (due == UINT64_MAX)
 		uv_timer_stop(&viewers->timer);

@@ -16,6 +16,8 @@ struct viewers_source {
 	// The screen as it is now; a new reference.
 	struct screen *(*screen)(void *user);
 	void (*dump)(void *user, struct buf *out);
+	// Whose history viewers may read now; NULL (or no function): they get none.
+	const struct model *(*history)(void *user);
 	uint64_t (*printed)(void *user);         // bytes of the program's so far; may be NULL
 	void (*count)(void *user, size_t count); // of viewers, after it changed
 	void *user;                              // borrowed

@@ -48,6 +48,8 @@ struct viewer {
 	struct blob *pending; // a reference, or NULL
 	size_t sent;          // bytes of it
 	struct blob *last;    // its last words, behind `pending`; a reference, or NULL
+	bool asks;            // for lines of history: answered when nothing else is to be sent
+	struct view_history_ask ask;
 	struct view_person *person; // owned; NULL before the hello
 	struct view_person *guests; // owned: who watches through it
 	size_t guest_count;
@@ -72,6 +74,7 @@ struct viewers {
 	uint64_t asked_at;    // loop time, ms
 	struct bucket account[VIEWERS_BUCKETS]; // hellos and queries of guests, by uid
 	struct blob *notice;                    // the last there was, or NULL
+	struct bucket reading[VIEWERS_BUCKETS]; // lines of history, likewise
 	struct blob *farewell;                  // set by viewers_bye()
 	bool told_version; // one line about a peer of another version has been written
 };
@@ -80,6 +83,12 @@ struct blob *blob_new(struct buf *bytes); // takes what is in `bytes`
 struct blob *blob_ref(struct blob *blob);
 void blob_unref(struct blob *blob); // NULL is allowed
 
+// Whether there is a token left: at most `max` at once, and `per_s` in the long run.
+bool bucket_take(struct bucket *bucket, uint64_t now, uint32_t max, uint32_t per_s);
+
+// Lines of history, viewers_history.c. Answers what the viewer asks; not if it has to wait its turn.
+void viewer_history(struct viewer *viewer);
+
 // The connection's side, viewer.c.
 void viewer_new(struct viewers *viewers, int fd); // takes the fd
 // Sends `blob`; nothing must be pending. What the socket does not take at once is; but of a viewer that
@@ -87,6 +96,8 @@ void viewer_new(struct viewers *viewers, int fd); // takes the fd
 bool viewer_try(struct viewer *viewer, struct blob *blob);
 // The same for a frame, or an answer: without it the viewer is behind.
 void viewer_send(struct viewer *viewer, struct blob *blob);
+// Whether lines of history are all that it waits for.
+bool viewer_waits(const struct viewer *viewer);
 // Last words, behind what is on its way, then the end. May close at once, as any call that sends.
 void viewer_bye(struct viewer *viewer, int status, const char *text);
 // Nothing is pending any more: sends a key frame if it is behind, the notice, and the farewell.

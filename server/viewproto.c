@@ -2,6 +2,8 @@
 // The view protocol's messages as structures.
 #include "server/viewproto.h"
 
+#include "vt/frame.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,6 +223,61 @@ view_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1])
 
 	view_text_get(&reader, text, LIMIT_TEXT);
 	return reader_done(&reader);
+}
+
+void
+view_history_ask_put(struct buf *out, uint8_t type, const struct view_history_ask *ask)
+{
+	size_t begin = msg_begin(out, type);
+
+	buf_put_varint(out, ask->first);
+	buf_put_varint(out, ask->count);
+	msg_end(out, begin);
+}
+
+bool
+view_history_ask_get(const struct msg *msg, struct view_history_ask *ask)
+{
+	struct reader reader = msg_reader(msg);
+
+	ask->first = reader_varint(&reader);
+	ask->count = reader_bounded(&reader, UINT32_MAX);
+	return reader_done(&reader);
+}
+
+void
+view_history_put(struct buf *out, const struct view_history *history)
+{
+	size_t begin = msg_begin(out, VIEW_HISTORY_IS);
+
+	buf_put_varint(out, history->oldest);
+	buf_put_varint(out, history->end);
+	buf_put_varint(out, history->first);
+	if (history->rows)
+		frame_encode(NULL, history->rows, out);
+	msg_end(out, begin);
+}
+
+bool
+view_history_get(const struct msg *msg, struct view_history *history)
+{
+	struct reader reader = msg_reader(msg);
+	const char *why;
+
+	*history = (struct view_history){.oldest = reader_varint(&reader)};
+	history->end = reader_varint(&reader);
+	history->first = reader_varint(&reader);
+	if (reader.bad || msg->len > LIMIT_HISTORY_BYTES || history->first < history->oldest ||
+	    history->first > history->end)
+		return false;
+	if (!reader.len)
+		return true;
+	history->rows = frame_apply(NULL, reader.data, reader.len, &why);
+	if (history->rows && history->rows->rows <= history->end - history->first)
+		return true;
+	screen_unref(history->rows);
+	history->rows = NULL;
+	return false;
 }
 
 void

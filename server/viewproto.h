@@ -58,6 +58,18 @@ struct view_cut {
 	char key[LIMIT_TEXT + 1];
 };
 
+// Lines that have scrolled away, by number (docs/protocol.md, "History").
+struct view_history_ask {
+	uint64_t first;
+	uint32_t count;
+};
+
+struct view_history {
+	uint64_t oldest, end; // numbers of the oldest line that is kept, and behind the newest
+	uint64_t first;       // of those that are here
+	struct screen *rows;  // they, one a row; a reference, or NULL: there are none
+};
+
 // Each appends one whole message to `out`.
 void view_hello_put(struct buf *out, const struct view_hello *hello);
 void view_status_put(struct buf *out, const struct view_status *status);
@@ -67,6 +79,9 @@ void view_notice_put(struct buf *out, const char *text);
 void view_cut_put(struct buf *out, uint8_t type, const struct view_cut *cut);
 // As many of these people as the message has room for.
 void view_guests_put(struct buf *out, uint8_t type, const struct view_person *people, size_t count);
+// `type`: of the view channel or a link, for which the payloads are the same.
+void view_history_ask_put(struct buf *out, uint8_t type, const struct view_history_ask *ask);
+void view_history_put(struct buf *out, const struct view_history *history);
 // A record of VIEW_WHO_IS, whose payload starts with the session's rows and cols and the count.
 void view_person_put(struct buf *out, const struct view_person *person);
 
@@ -81,6 +96,8 @@ bool view_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1]);
 bool view_cut_get(const struct msg *msg, struct view_cut *cut);
 // `*people` is malloc'ed, and NULL if there are none.
 bool view_guests_get(const struct msg *msg, struct view_person **people, size_t *count);
+bool view_history_ask_get(const struct msg *msg, struct view_history_ask *ask);
+bool view_history_get(const struct msg *msg, struct view_history *history); // takes a reference
 // One record, from a reader that goes over the payload.
 bool view_person_get(struct reader *reader, struct view_person *person);
 

@@ -139,6 +139,15 @@ watch_painted(struct watch *watch, const struct view_status *status)
 	write_out(watch);
 }
 
+void
+watch_ask(struct watch *watch, const struct view_history_ask *ask)
+{
+	if (!watch->recv.welcomed || !watch->stream || watch->out.len)
+		return;
+	view_history_ask_put(&watch->out, LINK_HISTORY, ask);
+	write_out(watch);
+}
+
 // ---- a lost link -------------------------------------------------------------------------------
 
 static void
@@ -253,6 +262,7 @@ take_messages(struct watch *watch)
 		case LINKRECV_WELCOME: break;
 		case LINKRECV_SCREEN: on_screen(watch); break;
 		case LINKRECV_NOTICE: on_notice(watch, bye.text); break;
+		case LINKRECV_HISTORY: view_history(watch->view, &watch->recv.history); break;
 		case LINKRECV_BYE:
 		case LINKRECV_BROKEN: end(watch, bye.status, bye.text); return;
 		}

@@ -17,6 +17,8 @@ struct watch *watch_new(
     struct view *view, struct dialer *dialer, const struct watch_options *options);
 // Called with what the terminal shows, as view_options.painted says.
 void watch_painted(struct watch *watch, const struct view_status *status);
+// The guest wants lines that have scrolled away.
+void watch_ask(struct watch *watch, const struct view_history_ask *ask);
 // Watches until the guest leaves or the session ends. The process is locked down already. Returns
 // the exit status; `text` is a last sentence to print, or empty.
 int watch_run(struct watch *watch, char text[LIMIT_TEXT + 1]);

@@ -73,6 +73,12 @@ on_painted(void *user, const struct view_status *status)
 	watch_painted(((struct ends *)user)->watch, status);
 }
 
+static void
+on_ask(void *user, const struct view_history_ask *ask)
+{
+	watch_ask(((struct ends *)user)->watch, ask);
+}
+
 // From here on nothing can be opened or run any more, but by the dialer's child.
 static int
 watch_locked_down(struct watch *watch, char text[LIMIT_TEXT + 1])
@@ -91,7 +97,8 @@ watch_on(struct guest_tty *tty, struct dialer *dialer, const struct options *opt
 	char text[LIMIT_TEXT + 1] = "";
 	struct ansi_caps caps = caps_from_environment();
 	struct ends ends = {0};
-	struct view_options view_options = {.caps = &caps, .user = &ends, .painted = on_painted};
+	struct view_options view_options = {
+	    .caps = &caps, .user = &ends, .painted = on_painted, .ask = on_ask};
 	struct watch_options watch_options = {.relay = options->relay, .session = options->session};
 	int status;
 

@@ -40,6 +40,7 @@ grow(struct history *history)
 void
 history_push(struct history *history, struct row *row)
 {
+	history->pushed++;
 	if (history->len < HISTORY_MAX) {
 		if (history->len == history->cap)
 			grow(history);

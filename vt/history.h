@@ -8,6 +8,7 @@ struct history {
 	struct row **row; // owned ring of `cap` entries, allocated as needed
 	size_t cap;
 	size_t first, len;
+	uint64_t pushed; // lines that ever came: the number of the next one
 };
 
 void history_fini(struct history *history);

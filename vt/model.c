@@ -303,3 +303,9 @@ model_history_row(const struct model *model, size_t index)
 {
 	return history_row(&model->history, index);
 }
+
+uint64_t
+model_history_end(const struct model *model)
+{
+	return model->history.pushed;
+}

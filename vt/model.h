@@ -65,6 +65,9 @@ size_t model_partial(const struct model *model);
 #define HISTORY_MAX 2000
 size_t model_history_len(const struct model *model);
 const struct row *model_history_row(const struct model *model, size_t index); // borrowed
+// Lines are numbered in the order in which they left, from 0 for the first that this model saw go (or
+// was restored with): the number of the next one.
+uint64_t model_history_end(const struct model *model);
 
 // A dump is no larger. Where a screen of the largest size is full of marks it goes without them, and
 // old lines of history go before that.

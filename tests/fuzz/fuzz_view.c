@@ -44,6 +44,13 @@ give_dump(void *user, struct buf *out)
 	model_dump(mirror.model, out);
 }
 
+static const struct model *
+give_history(void *user)
+{
+	(void)user;
+	return mirror.model;
+}
+
 static void
 on_count(void *user, size_t count)
 {
@@ -58,7 +65,7 @@ start_mirror(void)
 	const struct viewers_session session = {
 	    .name = "fuzz", .host = "host", .owner = getuid(), .guests = getgid()};
 	const struct viewers_source source = {
-	    .screen = give_screen, .dump = give_dump, .count = on_count};
+	    .screen = give_screen, .dump = give_dump, .history = give_history, .count = on_count};
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	mirror.address.sun_family = AF_UNIX;
@@ -216,11 +223,16 @@ take_message(struct replica *replica, const struct msg *msg)
 	struct view_person person, *people;
 	struct view_cut cut;
 	size_t count;
+	struct view_history history;
 	struct view_status status;
 	struct view_hello hello;
 
 	if (msg->type == VIEW_FRAME)
 		take_frame(replica, msg);
+	if (view_history_get(msg, &history) && history.rows &&
+	    history.end - history.first < history.rows->rows)
+		abort();
+	screen_unref(history.rows);
 	view_status_get(msg, &status);
 	if (view_cut_get(msg, &cut) && !view_text_clean(cut.key, strlen(cut.key)))
 		abort();

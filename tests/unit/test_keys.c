@@ -11,11 +11,12 @@
 
 #include "server/keys.h"
 
-// The keys that a read of these bytes gives, one letter each: l eave, u d L R, f ollow, a nswer.
+// The keys that a read of these bytes gives, one letter each: l eave, b ack, u d L R, f ollow, e nd,
+// P age up, p age down, E scape, a nswer.
 static const char *
 read_bytes(struct keys *keys, const char *data, size_t len)
 {
-	static const char letters[] = "-ludLRfa";
+	static const char letters[] = "-lbudLRfePpEa";
 	static char got[64];
 	size_t count = 0, used;
 
@@ -44,12 +45,14 @@ keys_are_known_in_each_coding(void **state)
 	struct keys keys = {0};
 	(void)state;
 
-	assert_string_equal(read_text(&keys, "q"), "l");
+	assert_string_equal(read_text(&keys, "q"), "b");
 	assert_string_equal(read_text(&keys, "\x03"), "l");
 	assert_string_equal(read_text(&keys, "\x1b[A\x1b[B\x1b[C\x1b[D"), "udRL");
 	assert_string_equal(read_text(&keys, "\x1bOA\x1bOB\x1bOC\x1bOD"), "udRL");
 	assert_string_equal(read_text(&keys, "\x1b[1;5A"), "u");
 	assert_string_equal(read_text(&keys, "0\x1b[H\x1bOH\x1b[1~\x1b[7~"), "fffff");
+	assert_string_equal(read_text(&keys, "b\x1b[5~\x1b[5;2~f\x1b[6~"), "PPPpp");
+	assert_string_equal(read_text(&keys, "\x1b[F\x1bOF\x1b[4~\x1b[8~\x1b[1;5F"), "eeeee");
 }
 
 static void
@@ -72,7 +75,7 @@ everything_else_does_nothing(void **state)
 	for (int byte = 0; byte < 256; byte++) {
 		char text = (char)byte;
 
-		if (byte == 'q' || byte == '0' || byte == 3 || byte == 27)
+		if (strchr("0bfq\x03\x1b", byte) && byte)
 			continue;
 		assert_string_equal(read_bytes(&keys, &text, 1), "");
 	}
@@ -92,7 +95,7 @@ an_answer_to_a_question_is_told_from_keys(void **state)
 	assert_string_equal(read_text(&keys, "\x1b[n\x1b[5n\x1b[00n\x1b[?0n\x1b[0;0n\x1b[An"), "u");
 	assert_string_equal(read_text(&keys, "\x1b["), "");
 	assert_string_equal(read_text(&keys, "0"), "");
-	assert_string_equal(read_text(&keys, "nq"), "al");
+	assert_string_equal(read_text(&keys, "nq"), "ab");
 }
 
 static void
@@ -104,7 +107,7 @@ strings_that_a_terminal_answers_with_are_swallowed(void **state)
 	assert_string_equal(read_text(&keys, "\x1b]11;rgb:q0q0\x07"), "");
 	assert_string_equal(read_text(&keys, "\x1bP1+r q0q\x1b\\"), "");
 	assert_string_equal(read_text(&keys, "\x1b]cut into two re"), "");
-	assert_string_equal(read_text(&keys, "q0q\x1b\\q"), "l");
+	assert_string_equal(read_text(&keys, "q0q\x1b\\q"), "b");
 }
 
 static void
@@ -121,10 +124,25 @@ no_state_keeps_a_guest_from_leaving(void **state)
 		read_text(&keys, begins[i]);
 		for (int tries = 0; tries < 2 && !*got; tries++) // one may end the sequence
 			got = read_text(&keys, "q");
-		assert_string_equal(got, "l");
+		assert_string_equal(got, "b");
 		read_text(&keys, begins[i]);
 		assert_string_equal(read_text(&keys, "\x03"), "l");
 	}
+}
+
+static void
+an_escape_that_nothing_follows_is_a_key(void **state)
+{
+	struct keys keys = {0};
+	(void)state;
+
+	assert_string_equal(read_text(&keys, "\x1b"), "");
+	assert_int_equal(keys_pause(&keys), KEY_ESCAPE);
+	assert_string_equal(read_text(&keys, "q"), "b");
+	assert_string_equal(read_text(&keys, "\x1b\x1b[A"), "Eu");
+	read_text(&keys, "\x1b[");
+	assert_int_equal(keys_pause(&keys), KEY_NONE);
+	assert_string_equal(read_text(&keys, "B"), "d");
 }
 
 static void
@@ -153,6 +171,7 @@ main(void)
 	    cmocka_unit_test(an_answer_to_a_question_is_told_from_keys),
 	    cmocka_unit_test(strings_that_a_terminal_answers_with_are_swallowed),
 	    cmocka_unit_test(no_state_keeps_a_guest_from_leaving),
+	    cmocka_unit_test(an_escape_that_nothing_follows_is_a_key),
 	    cmocka_unit_test(endless_sequences_end),
 	};
 

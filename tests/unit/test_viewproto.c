@@ -71,6 +71,32 @@ what_is_put_is_got(void **state)
 }
 
 static void
+lines_of_history_are_those_that_were_sent_and_no_more_than_there_can_be(void **state)
+{
+	struct view_history sent = {
+	    .oldest = 3, .end = 12, .first = 10, .rows = screen_blank(2, 8)};
+	struct view_history got;
+	struct buf out = {0};
+	struct msg msg;
+	(void)state;
+
+	view_history_put(&out, &sent);
+	msg = only_message(&out);
+	assert_true(view_history_get(&msg, &got));
+	assert_int_equal(got.first, 10);
+	assert_true(screen_equal(got.rows, sent.rows));
+	screen_unref(got.rows);
+	sent.first = 11; // two lines from there on would be one too many
+	out.len = 0;
+	view_history_put(&out, &sent);
+	msg = only_message(&out);
+	assert_false(view_history_get(&msg, &got));
+	assert_null(got.rows);
+	screen_unref(sent.rows);
+	buf_fini(&out);
+}
+
+static void
 records_of_viewers_follow_each_other(void **state)
 {
 	struct view_person got;
@@ -158,6 +184,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_is_put_is_got),
+	    cmocka_unit_test(
+		lines_of_history_are_those_that_were_sent_and_no_more_than_there_can_be),
 	    cmocka_unit_test(records_of_viewers_follow_each_other),
 	    cmocka_unit_test(a_hello_of_another_length_is_refused),
 	    cmocka_unit_test(a_hello_of_another_version_says_which),
