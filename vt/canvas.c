@@ -232,6 +232,12 @@ canvas_erase(struct canvas *canvas)
 	row_blank(row, canvas->col, row->cols, canvas->has_pen ? canvas->pen.bg : COLOUR_DEFAULT);
 }
 
+bool
+canvas_href(struct canvas *canvas, uint32_t count, struct href *href)
+{
+	return row_set_href(writable(canvas), canvas->col, canvas->col + count, href);
+}
+
 void
 canvas_flip_wrapped(struct canvas *canvas)
 {

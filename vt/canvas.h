@@ -41,6 +41,8 @@ void canvas_copy(struct canvas *canvas, uint32_t count);
 // stays.
 void canvas_erase(struct canvas *canvas);
 void canvas_flip_wrapped(struct canvas *canvas);
+// Makes `count` cells lead to `href` (borrowed; NULL: nowhere) and stays. False as row_set_href().
+bool canvas_href(struct canvas *canvas, uint32_t count, struct href *href);
 
 // The cell at the position; col < cols.
 const struct cell *canvas_cell(const struct canvas *canvas);

@@ -59,6 +59,7 @@ struct cell {
 	struct style style;
 	uint16_t marks; // 0, or 1 + index into row->marks
 	uint8_t width;  // 1; 2: the left half of a wide one; 0: its right half
+	uint8_t href;   // 0, or 1 + index into row->hrefs
 };
 
 bool style_equal(const struct style *a, const struct style *b);

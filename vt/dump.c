@@ -392,8 +392,8 @@ get_held(struct reader *in, struct model *model)
 	return (model->modes & MODE_SYNC) != 0;
 }
 
-// The newest lines that fit into `room` bytes.
-static void
+// The newest lines that fit into `room` bytes. Returns the first of them.
+static size_t
 put_history(struct buf *out, const struct model *model, size_t room)
 {
 	size_t len = model->history.len, from = 0;
@@ -410,6 +410,7 @@ put_history(struct buf *out, const struct model *model, size_t room)
 	if (from < len)
 		buf_put(out, rows.data + at[from], rows.len - at[from]);
 	buf_fini(&rows);
+	return from;
 }
 
 static bool
@@ -454,6 +455,108 @@ get_partial(struct reader *in, struct model *model)
 	return true;
 }
 
+// ---- links -------------------------------------------------------------------------------------
+
+// The row that stands `index`th in a dump: main and alternate screen, the held one, history from line
+// `from` on. NULL past the last.
+static struct row **
+row_slot(const struct model *model, size_t from, size_t index)
+{
+	size_t rows = model->rows;
+
+	if (index < rows)
+		return &model->main.grid.row[index];
+	index -= rows;
+	if (index < rows)
+		return &model->alt.grid.row[index];
+	index -= rows;
+	if (model->held != NULL && index < rows)
+		return &model->held->row[index];
+	index -= model->held != NULL ? rows : 0;
+	if (index >= model->history.len - from)
+		return NULL;
+	return &model->history.row[(model->history.first + from + index) % model->history.cap];
+}
+
+static void
+put_row_hrefs(struct buf *out, size_t index, const struct row *row)
+{
+	for (size_t col = 0, end; col < row->cols && row->hrefs_len > 0; col = end) {
+		const struct href *href = row_href(row, &row->cells[col]);
+
+		for (end = col + 1; end < row->cols;)
+			if (href_equal(href, row_href(row, &row->cells[end])))
+				end++;
+			else
+				break;
+		if (href == NULL)
+			continue;
+		buf_put_varint(out, index);
+		buf_put_varint(out, col);
+		buf_put_varint(out, end - col - 1);
+		buf_put_bytes(out, href->uri, href->len);
+	}
+}
+
+// Nothing at all if there is no link, or no room: they are the first to go. `from` is the first line of
+// history that the dump has.
+static void
+put_hrefs(struct buf *out, const struct model *model, size_t from, size_t max)
+{
+	size_t begin = out->len, runs;
+	struct row **slot;
+
+	buf_put_bytes(out, model->href != NULL ? model->href->uri : "",
+	    model->href != NULL ? model->href->len : 0);
+	runs = out->len;
+	for (size_t i = 0; (slot = row_slot(model, from, i)) != NULL && out->len <= max; i++)
+		put_row_hrefs(out, i, *slot);
+	if (out->len > max)
+		out->len = runs;
+	if (out->len == runs && model->href == NULL)
+		out->len = begin;
+}
+
+static bool
+get_row_href(struct reader *in, struct model *model)
+{
+	struct row **slot = row_slot(model, 0, reader_bounded(in, UINT32_MAX));
+	size_t col = reader_bounded(in, SCREEN_COLS_MAX), len;
+	size_t end = col + reader_bounded(in, SCREEN_COLS_MAX) + 1;
+	const uint8_t *uri = reader_bytes(in, &len, HREF_MAX);
+	bool published;
+	struct href *href;
+
+	if (uri == NULL || !href_ok(uri, len) || slot == NULL || end > (*slot)->cols)
+		return false;
+	published = (*slot)->hash != 0;
+	*slot = row_own(*slot);
+	href = href_new(uri, len);
+	row_set_href(*slot, col, end, href);
+	href_unref(href);
+	if (published)
+		row_publish(*slot);
+	return true;
+}
+
+static bool
+get_hrefs(struct reader *in, struct model *model)
+{
+	size_t len;
+	const uint8_t *uri;
+
+	if (in->len == 0)
+		return true;
+	uri = reader_bytes(in, &len, HREF_MAX);
+	if (uri == NULL || (len > 0 && !href_ok(uri, len)))
+		return false;
+	osc_set_href(model, uri, len);
+	while (in->len > 0)
+		if (!get_row_href(in, model))
+			return false;
+	return true;
+}
+
 // ---- a whole model -----------------------------------------------------------------------------
 
 // All but history and what is unfinished; not `whole`: without marks and a held screen.
@@ -475,7 +578,7 @@ put_state(struct buf *out, const struct model *model, bool whole)
 void
 model_dump(const struct model *model, struct buf *out)
 {
-	size_t begin = out->len, used;
+	size_t begin = out->len, used, from;
 
 	put_state(out, model, true);
 	if (out->len - begin > MODEL_DUMP_MAX - DUMP_REST_MAX) {
@@ -483,8 +586,9 @@ model_dump(const struct model *model, struct buf *out)
 		put_state(out, model, false);
 	}
 	used = out->len - begin + DUMP_REST_MAX;
-	put_history(out, model, used < MODEL_DUMP_MAX ? MODEL_DUMP_MAX - used : 0);
+	from = put_history(out, model, used < MODEL_DUMP_MAX ? MODEL_DUMP_MAX - used : 0);
 	put_partial(out, model);
+	put_hrefs(out, model, from, begin + MODEL_DUMP_MAX);
 }
 
 static bool
@@ -496,7 +600,7 @@ get_model(struct reader *in, struct model *model, bool alt)
 		return false;
 	screen_switch(model, alt);
 	model_pen_changed(model);
-	return get_partial(in, model) && !in->bad && in->len == 0;
+	return get_partial(in, model) && get_hrefs(in, model) && !in->bad && in->len == 0;
 }
 
 struct model *

@@ -16,6 +16,7 @@ struct editor {
 	struct grid *grid;       // borrowed
 	struct history *history; // borrowed, or NULL
 	struct style pen;
+	struct href *href;   // borrowed, or NULL
 	int rows, cols;      // libvterm's
 	VTermPos pos;        // where libvterm's cursor is
 	struct rect margins; // what libvterm was told
@@ -133,6 +134,14 @@ clip(struct editor *editor, VTermRect from, struct rect *rect)
 	return rect->top < rect->bottom && rect->left < rect->right;
 }
 
+static void
+put_glyph(struct editor *editor, struct row *row, size_t col, uint32_t cp, uint8_t width)
+{
+	row_put(row, col, cp, width, &editor->pen);
+	if (editor->href != NULL)
+		row_set_href(row, col, col + width, editor->href);
+}
+
 static int
 on_putglyph(VTermGlyphInfo *info, VTermPos pos, void *user)
 {
@@ -147,7 +156,7 @@ on_putglyph(VTermGlyphInfo *info, VTermPos pos, void *user)
 		return 1;
 	}
 	row = grid_write(editor->grid, (size_t)pos.row);
-	row_put(row, (size_t)pos.col, cp, width, &editor->pen);
+	put_glyph(editor, row, (size_t)pos.col, cp, width);
 	return 1;
 }
 
@@ -270,6 +279,12 @@ editor_pen(struct editor *editor, const struct style *pen)
 }
 
 void
+editor_href(struct editor *editor, struct href *href)
+{
+	editor->href = href;
+}
+
+void
 editor_set_shortcut(struct editor *editor, bool on)
 {
 	editor->shortcut = on;
@@ -301,6 +316,8 @@ write_run(struct editor *editor, int at, int col, const uint8_t *ascii, size_t l
 		fresh.cp = *ascii++;
 		*cell = fresh;
 	}
+	if (editor->href != NULL)
+		row_set_href(row, (size_t)col, (size_t)col + len, editor->href);
 }
 
 void
@@ -319,8 +336,7 @@ void
 editor_glyph(struct editor *editor, int row, int col, uint32_t cp, uint8_t width)
 {
 	if (editor->shortcut) {
-		row_put(
-		    grid_write(editor->grid, (size_t)row), (size_t)col, cp, width, &editor->pen);
+		put_glyph(editor, grid_write(editor->grid, (size_t)row), (size_t)col, cp, width);
 		return;
 	}
 	go_to(editor, row, col);

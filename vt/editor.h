@@ -16,6 +16,8 @@ void editor_resize(struct editor *editor, uint16_t rows, uint16_t cols);
 void editor_target(struct editor *editor, struct grid *grid, struct history *history);
 // The style of what is written, and, its background alone, of what is erased.
 void editor_pen(struct editor *editor, const struct style *pen);
+// Where what is written leads; borrowed until the next call. NULL: nowhere.
+void editor_href(struct editor *editor, struct href *href);
 // Callback arguments that were out of range since the beginning: a fault of libvterm or of ours.
 uint64_t editor_faults(const struct editor *editor);
 

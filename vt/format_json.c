@@ -58,7 +58,7 @@ put_attrs(struct buf *out, uint16_t attrs)
 static bool
 same_run(const struct cell *a, const struct cell *b)
 {
-	return a->width == b->width && a->marks == 0 && b->marks == 0 &&
+	return a->width == b->width && a->href == b->href && a->marks == 0 && b->marks == 0 &&
 	       a->style.fg == b->style.fg && a->style.bg == b->style.bg &&
 	       a->style.ul == b->style.ul && ((a->style.attrs ^ b->style.attrs) & ATTR_LOOK) == 0;
 }
@@ -74,6 +74,15 @@ put_cell(struct buf *out, const struct row *row, const struct cell *cell)
 		put_escaped(out, marks[i]);
 }
 
+static void
+put_href(struct buf *out, const struct href *href)
+{
+	buf_printf(out, ",\"href\":\"");
+	for (size_t i = 0; i < href->len; i++)
+		put_escaped(out, (uint8_t)href->uri[i]);
+	buf_put_u8(out, '"');
+}
+
 // Writes one run and returns the column after it.
 static size_t
 put_run(struct buf *out, const struct row *row, size_t col, size_t end)
@@ -86,6 +95,8 @@ put_run(struct buf *out, const struct row *row, size_t col, size_t end)
 		col += row->cells[col].width == 2 ? 2 : 1;
 	} while (col < end && same_run(first, &row->cells[col]));
 	buf_put_u8(out, '"');
+	if (first->href > 0)
+		put_href(out, row_href(row, first));
 	if (first->marks > 0)
 		buf_printf(out, ",\"marks\":true");
 	put_colour(out, "fg", first->style.fg);

@@ -220,6 +220,29 @@ on_flip_wrapped(struct decoder *d, uint8_t op)
 	canvas_flip_wrapped(&d->canvas);
 }
 
+static void
+on_href(struct decoder *d, uint8_t op)
+{
+	uint32_t count = operand(d, d->cols - 1) + 1;
+	struct href *href = NULL;
+	const uint8_t *uri;
+	size_t len;
+
+	(void)op;
+	uri = reader_bytes(&d->in, &len, HREF_MAX);
+	if (uri == NULL || !spend(d, count))
+		return;
+	if (len > 0 && !href_ok(uri, len)) {
+		fail(d, "a link that is not http or https, or not encoded");
+		return;
+	}
+	if (len > 0)
+		href = href_new(uri, len);
+	if (!canvas_href(&d->canvas, count, href))
+		fail(d, "more links than a row has room for");
+	href_unref(href);
+}
+
 // Whether the `count` cells from `col` on begin and end with whole glyphs.
 static bool
 whole(const struct row *row, size_t col, size_t count)
@@ -494,6 +517,7 @@ static const struct {
     {FRAME_BACK_FIRST, FRAME_BACK_LAST, on_back},
     {FRAME_FG_FIRST, FRAME_FG_LAST, on_fg},
     {FRAME_BG_FIRST, FRAME_BG_LAST, on_bg},
+    {FRAME_HREF, FRAME_HREF, on_href},
 };
 
 static op_fn

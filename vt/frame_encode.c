@@ -465,13 +465,11 @@ edit_cell(struct encoder *e, size_t row, size_t col, size_t tail, size_t last)
 }
 
 static void
-edit_row(struct encoder *e, size_t row)
+edit_cells(struct encoder *e, size_t row)
 {
 	const struct row *target = e->target->row[row];
 	size_t first = 0, last = target->cols, tail;
 
-	if (work_row(e, row) == target || row_equal(work_row(e, row), target))
-		return;
 	while (first < target->cols && rowmap_cell_equal(work_row(e, row), target, first))
 		first++;
 	if (first < target->cols) {
@@ -495,6 +493,59 @@ edit_row(struct encoder *e, size_t row)
 	e->wrap_due = true;
 	if (!target->wrapped || e->canvas.col != target->cols)
 		put_wrapped(e);
+}
+
+// Cells from `col` on that lead to the same place.
+static size_t
+href_run(const struct row *row, size_t col)
+{
+	const struct href *href = row_href(row, &row->cells[col]);
+	size_t end = col + 1;
+
+	while (end < row->cols && href_equal(href, row_href(row, &row->cells[end])))
+		end++;
+	return end - col;
+}
+
+static void
+put_href(struct encoder *e, size_t row, size_t col, size_t count, struct href *href)
+{
+	go(e, (uint32_t)row, (uint32_t)col);
+	put_op(e, FRAME_HREF);
+	buf_put_varint(e->out, count - 1);
+	buf_put_bytes(e->out, href != NULL ? href->uri : "", href != NULL ? href->len : 0);
+	canvas_href(&e->canvas, (uint32_t)count, href);
+}
+
+// Links are rare: where one of a row is not right, all are made anew, which also makes sure that the
+// row has room for them.
+static void
+edit_hrefs(struct encoder *e, size_t row)
+{
+	const struct row *target = e->target->row[row];
+
+	if (row_hrefs_equal(work_row(e, row), target))
+		return;
+	if (work_row(e, row)->hrefs_len > 0)
+		put_href(e, row, 0, target->cols, NULL);
+	for (size_t col = 0, count; col < target->cols; col += count) {
+		struct href *href = row_href(target, &target->cells[col]);
+
+		count = href_run(target, col);
+		if (href != NULL)
+			put_href(e, row, col, count, href);
+	}
+}
+
+static void
+edit_row(struct encoder *e, size_t row)
+{
+	const struct row *target = e->target->row[row];
+
+	if (work_row(e, row) == target || row_equal(work_row(e, row), target))
+		return;
+	edit_cells(e, row);
+	edit_hrefs(e, row);
 }
 
 // ---- Head --------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ enum frame_op {
 	FRAME_COPY = 0x0d,         // count - 1, from where the last copy took its cells
 	FRAME_COPY_ROW = 0x0e,     // signed rows, count - 1
 	FRAME_COPY_COL = 0x0f,     // signed columns, count - 1
+	FRAME_HREF = 0x9e,         // count - 1, length, URI or nothing: these cells lead there
 	// Pen. There is none at first: glyphs keep the style of the cell they replace.
 	FRAME_DEFAULT = 0x10, // default style
 	FRAME_LEFT = 0x11,    // the style of the cell to the left

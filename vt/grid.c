@@ -153,6 +153,7 @@ copy_part(struct grid *grid, int to_index, int from_index, int left, int right)
 		to->cells[col] = *cell;
 		to->cells[col].marks = 0;
 		row_set_marks(to, (size_t)col, marks, count);
+		row_set_href(to, (size_t)col, (size_t)col + 1, row_href(from, cell));
 	}
 }
 

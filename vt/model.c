@@ -83,6 +83,7 @@ model_free(struct model *model)
 	grid_fini(&model->main.grid);
 	grid_fini(&model->alt.grid);
 	history_fini(&model->history);
+	href_unref(model->href);
 	free(model);
 }
 
@@ -107,6 +108,7 @@ model_soft_reset(struct model *model)
 	model->modes = (model->modes & ~reset) | MODE_AUTOWRAP | MODE_VISIBLE;
 	margins_reset(model);
 	model->pen = (struct style){0};
+	osc_set_href(model, "", 0);
 	memset(model->charset, CHARSET_ASCII, sizeof(model->charset));
 	model->gl = model->single_shift = 0;
 	model->now->saved = (struct saved_cursor){0};

@@ -73,6 +73,7 @@ struct model {
 	bool pending_wrap;
 	uint8_t shape;          // enum cursor_shape
 	struct style pen;       // ATTR_PROTECTED included
+	struct href *href;      // owned: where text leads that is printed now (OSC 8), or NULL
 	struct rect margins;    // DECSTBM, DECSLRM
 	uint32_t modes, saved_modes; // enum mode_bit; XTSAVE
 	uint8_t charset[4];
@@ -127,6 +128,7 @@ void csi_dispatch(struct model *model, const struct sequence *seq);
 void esc_dispatch(struct model *model, const struct sequence *seq);
 void esc_control(struct model *model, uint8_t c0);
 void osc_dispatch(struct model *model, const uint8_t *data, size_t len);
+void osc_set_href(struct model *model, const void *uri, size_t len); // not href_ok(): nowhere
 void osc_title_push(struct model *model);
 void osc_title_pop(struct model *model);
 void sgr_apply(struct style *pen, const struct sequence *seq);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Operating system commands: the window's title (xterm ctlseqs, OSC 0 and 2). Colours, clipboard,
-// notifications and the rest have no part in a mirrored screen and are dropped.
+// Operating system commands: the window's title (xterm ctlseqs, OSC 0 and 2) and links (OSC 8, as
+// terminals agreed on it). Colours, clipboard, notifications and the rest have no part in a mirrored screen and are dropped.
 #include "vt/model_impl.h"
 
 #include <string.h>
@@ -26,11 +26,31 @@ set_title(struct model *model, const uint8_t *data, size_t len)
 }
 
 void
+osc_set_href(struct model *model, const void *uri, size_t len)
+{
+	href_unref(model->href);
+	model->href = href_ok(uri, len) ? href_new(uri, len) : NULL;
+	editor_href(model->editor, model->href);
+}
+
+// 8 ; parameters ; URI. Parameters group links that are marked together; we have no use for them.
+static void
+set_href(struct model *model, const uint8_t *data, size_t len)
+{
+	const uint8_t *uri = memchr(data, ';', len);
+
+	if (uri != NULL)
+		osc_set_href(model, uri + 1, len - (size_t)(uri + 1 - data));
+}
+
+void
 osc_dispatch(struct model *model, const uint8_t *data, size_t len)
 {
 	model->last_glyph = 0;
 	if (len >= 2 && (data[0] == '0' || data[0] == '2') && data[1] == ';')
 		set_title(model, data + 2, len - 2);
+	if (len >= 2 && data[0] == '8' && data[1] == ';')
+		set_href(model, data + 2, len - 2);
 }
 
 void

@@ -34,6 +34,14 @@ row_ref(struct row *row)
 	return row;
 }
 
+static void
+hrefs_free(struct row *row)
+{
+	for (size_t i = 0; i < row->hrefs_len; i++)
+		href_unref(row->hrefs[i]);
+	free(row->hrefs);
+}
+
 void
 row_unref(struct row *row)
 {
@@ -41,6 +49,7 @@ row_unref(struct row *row)
 	if (--row->refs > 0)
 		return;
 	free(row->marks);
+	hrefs_free(row);
 	free(row);
 }
 
@@ -94,6 +103,19 @@ marks_copy(struct row *to, const struct row *from)
 	to->marks_len = to->marks_cap = from->marks_len;
 }
 
+static void
+hrefs_copy(struct row *to, const struct row *from)
+{
+	if (from->hrefs_len == 0)
+		return;
+	to->hrefs = malloc(ROW_HREFS_MAX * sizeof(struct href *));
+	if (to->hrefs == NULL)
+		abort();
+	for (size_t i = 0; i < from->hrefs_len; i++)
+		to->hrefs[i] = href_ref(from->hrefs[i]);
+	to->hrefs_len = from->hrefs_len;
+}
+
 struct row *
 row_copy(const struct row *from, uint16_t cols)
 {
@@ -102,6 +124,7 @@ row_copy(const struct row *from, uint16_t cols)
 
 	memcpy(row->cells, from->cells, kept * sizeof(row->cells[0]));
 	marks_copy(row, from);
+	hrefs_copy(row, from);
 	row_blank(row, kept, cols, COLOUR_DEFAULT);
 	if (kept > 0 && kept < from->cols && row->cells[kept - 1].width == 2)
 		row_blank(row, kept - 1, kept, row->cells[kept - 1].style.bg);
@@ -129,6 +152,21 @@ mix(uint64_t hash, uint64_t word)
 	return hash ^ (hash >> 29);
 }
 
+static uint64_t
+mix_hrefs(uint64_t hash, const struct row *row)
+{
+	for (size_t col = 0; col < row->cols; col++) {
+		const struct href *href = row_href(row, &row->cells[col]);
+
+		if (href == NULL)
+			continue;
+		hash = mix(hash, col);
+		for (size_t i = 0; i < href->len; i++)
+			hash = mix(hash, (uint8_t)href->uri[i]);
+	}
+	return hash;
+}
+
 void
 row_publish(struct row *row)
 {
@@ -149,6 +187,8 @@ row_publish(struct row *row)
 		for (size_t i = 0; i < count; i++)
 			hash = mix(hash, marks[i]);
 	}
+	if (row->hrefs_len > 0)
+		hash = mix_hrefs(hash, row);
 	row->hash = hash == 0 ? 1 : hash;
 }
 
@@ -251,6 +291,88 @@ row_cell_equal(const struct row *a, size_t a_col, const struct row *b, size_t b_
 	       (x_count == 0 || memcmp(x_marks, y_marks, x_count * sizeof(*x_marks)) == 0);
 }
 
+// Drops links that no cell has any more.
+static void
+hrefs_compact(struct row *row)
+{
+	uint8_t to[ROW_HREFS_MAX + 1] = {0}; // 1 + index before, to 1 + index after
+	uint8_t kept = 0;
+
+	for (size_t col = 0; col < row->cols; col++)
+		to[row->cells[col].href] = 1;
+	for (size_t i = 0; i < row->hrefs_len; i++) {
+		if (to[i + 1] == 0) {
+			href_unref(row->hrefs[i]);
+			continue;
+		}
+		row->hrefs[kept++] = row->hrefs[i];
+		to[i + 1] = kept;
+	}
+	to[0] = 0;
+	row->hrefs_len = kept;
+	for (size_t col = 0; col < row->cols; col++)
+		row->cells[col].href = to[row->cells[col].href];
+}
+
+static bool
+hrefs_have_room(const struct row *row, size_t len)
+{
+	for (size_t i = 0; i < row->hrefs_len; i++)
+		len += row->hrefs[i]->len;
+	return row->hrefs_len < ROW_HREFS_MAX && len <= ROW_HREF_BYTES;
+}
+
+// 1 + the index of a link, new or not; 0: there is no place for it.
+static uint8_t
+hrefs_index(struct row *row, struct href *href)
+{
+	for (size_t i = row->hrefs_len; i-- > 0;)
+		if (href_equal(row->hrefs[i], href))
+			return (uint8_t)(i + 1);
+	if (row->hrefs == NULL)
+		row->hrefs = malloc(ROW_HREFS_MAX * sizeof(struct href *));
+	if (row->hrefs == NULL)
+		abort();
+	if (!hrefs_have_room(row, href->len))
+		hrefs_compact(row);
+	if (!hrefs_have_room(row, href->len))
+		return 0;
+	row->hrefs[row->hrefs_len++] = href_ref(href);
+	return row->hrefs_len;
+}
+
+bool
+row_set_href(struct row *row, size_t from, size_t to, struct href *href)
+{
+	uint8_t index;
+
+	for (size_t col = from; col < to; col++)
+		row->cells[col].href = 0;
+	if (href == NULL || from >= to)
+		return true;
+	index = hrefs_index(row, href);
+	for (size_t col = from; col < to; col++)
+		row->cells[col].href = index;
+	return index != 0;
+}
+
+struct href *
+row_href(const struct row *row, const struct cell *cell)
+{
+	return cell->href == 0 ? NULL : row->hrefs[cell->href - 1];
+}
+
+bool
+row_hrefs_equal(const struct row *a, const struct row *b)
+{
+	if (a->hrefs_len == 0 && b->hrefs_len == 0)
+		return true;
+	for (size_t col = 0; col < a->cols; col++)
+		if (!href_equal(row_href(a, &a->cells[col]), row_href(b, &b->cells[col])))
+			return false;
+	return true;
+}
+
 bool
 row_equal(const struct row *a, const struct row *b)
 {
@@ -263,15 +385,15 @@ row_equal(const struct row *a, const struct row *b)
 	for (size_t col = 0; col < a->cols; col++)
 		if (!row_cell_equal(a, col, b, col))
 			return false;
-	return true;
+	return row_hrefs_equal(a, b);
 }
 
 bool
 cell_is_blank(const struct cell *cell)
 {
-	return cell->cp == ' ' && cell->marks == 0 && cell->style.fg == COLOUR_DEFAULT &&
-	       cell->style.bg == COLOUR_DEFAULT && cell->style.ul == COLOUR_DEFAULT &&
-	       (cell->style.attrs & ATTR_LOOK) == 0;
+	return cell->cp == ' ' && cell->marks == 0 && cell->href == 0 &&
+	       cell->style.fg == COLOUR_DEFAULT && cell->style.bg == COLOUR_DEFAULT &&
+	       cell->style.ul == COLOUR_DEFAULT && (cell->style.attrs & ATTR_LOOK) == 0;
 }
 
 size_t

@@ -3,10 +3,15 @@
 #pragma once
 
 #include "vt/cell.h"
+#include "vt/href.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+// Links of a row: as many, and as many bytes of them; what is more is text without a link.
+#define ROW_HREFS_MAX 255
+#define ROW_HREF_BYTES 4096
 
 struct row {
 	uint64_t hash;       // of the look of the row; 0 until row_publish()
@@ -15,7 +20,9 @@ struct row {
 	uint16_t marks_len;  // entries used in `marks`
 	uint16_t marks_cap;
 	bool wrapped;        // the text runs on into the next row (autowrap, not a line feed)
+	uint8_t hrefs_len;   // entries of `hrefs`
 	struct marks *marks; // owned, or NULL
+	struct href **hrefs; // owned, a reference each, or NULL
 	struct cell cells[];
 };
 
@@ -41,7 +48,15 @@ void row_add_mark(struct row *row, size_t col, uint32_t cp);
 // The marks of a cell and their count (0..CELL_MARKS_MAX).
 const uint32_t *row_marks(const struct row *row, const struct cell *cell, size_t *count);
 void row_set_marks(struct row *row, size_t col, const uint32_t *cp, size_t count);
-// Same code points, width and look, in one cell (of rows `a` and `b`); same in the whole row.
+// Makes cells [from, to) lead to `href`, which is borrowed, or nowhere (NULL). Writing to a cell takes
+// its link away. False if the row has no room for one more: then they lead nowhere.
+bool row_set_href(struct row *row, size_t from, size_t to, struct href *href);
+// Where a cell leads, or NULL; borrowed.
+struct href *row_href(const struct row *row, const struct cell *cell);
+// Whether the links of all cells are the same, in rows of the same width.
+bool row_hrefs_equal(const struct row *a, const struct row *b);
+// Same code points, width and look, in one cell (of rows `a` and `b`); same in the whole row, links
+// included.
 bool row_cell_equal(const struct row *a, size_t a_col, const struct row *b, size_t b_col);
 bool row_equal(const struct row *a, const struct row *b);
 // Columns up to the last one that is not a default blank.

@@ -129,7 +129,10 @@ explain_row(size_t index, const struct row *a, const struct row *b, char *why, s
 		    y->style.attrs, x->marks || y->marks ? " (marks)" : "");
 		return;
 	}
-	snprintf(why, why_len, "row %zu: wrapped %d / %d", index, a->wrapped, b->wrapped);
+	if (!row_hrefs_equal(a, b))
+		snprintf(why, why_len, "row %zu: links", index);
+	else
+		snprintf(why, why_len, "row %zu: wrapped %d / %d", index, a->wrapped, b->wrapped);
 }
 
 bool

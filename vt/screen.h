@@ -44,8 +44,8 @@ void screen_unref(struct screen *screen); // NULL is allowed
 // Copies the meta data (all but refs, size and rows).
 void screen_copy_meta(struct screen *to, const struct screen *from);
 
-// THE definition of "the same screen": size, every cell's code points, width and look, whether rows
-// are wrapped, cursor (position, shape, blink, visibility, pending wrap), reverse screen, which
+// THE definition of "the same screen": size, every cell's code points, width, look and link,
+// whether rows are wrapped, cursor (position, shape, blink, visibility, pending wrap), reverse screen, which
 // buffer, and title.
 bool screen_equal(const struct screen *a, const struct screen *b);
 // As screen_equal, and says where the first difference is, e.g. "row 3 col 7: U+0041 / U+0042".

@@ -197,6 +197,20 @@ edit_cursor(struct scene *scene)
 		scene->screen->reverse = !scene->screen->reverse;
 }
 
+static void
+edit_href(struct scene *scene)
+{
+	static const char *const uris[] = {
+	    "https://example.org/", "http://a/b?c=d&e", "https://example.org/2"};
+	struct row *row = own(scene, pick_row(scene));
+	size_t from = pick(scene, row->cols), to = from + 1 + pick(scene, row->cols);
+	const char *uri = uris[pick(scene, sizeof(uris) / sizeof(uris[0]))];
+	struct href *href = href_new(uri, strlen(uri));
+
+	row_set_href(row, from, to < row->cols ? to : row->cols, pick(scene, 4) ? href : NULL);
+	href_unref(href);
+}
+
 // Text in every row, so that there is something to scroll.
 static void
 edit_fill(struct scene *scene)
@@ -213,8 +227,8 @@ edit_fill(struct scene *scene)
 	}
 }
 
-static void (*const edits[])(struct scene *) = {
-    edit_text, edit_text, edit_repeat, edit_erase, edit_scroll, edit_cursor, edit_fill, edit_clear};
+static void (*const edits[])(struct scene *) = {edit_text, edit_text, edit_repeat, edit_erase,
+    edit_scroll, edit_cursor, edit_fill, edit_clear, edit_href};
 
 struct screen *
 scene_next(struct screen *last, struct reader *in)

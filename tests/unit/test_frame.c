@@ -375,7 +375,11 @@ malformed_frames_are_refused_with_the_reason(void **state)
 	static const struct malformed cases[] = {
 	    {BYTES("\x00"), "unknown operation"},
 	    {BYTES("\x7f"), "unknown operation"},
-	    {BYTES("\x9e"), "unknown operation"},
+	    {BYTES("\x9f"), "unknown operation"},
+	    {BYTES("\x9e\x00\x0ahttp://h/"), "cut off"},
+	    {BYTES("\x9e\x00\x07http://"), "link"},
+	    {BYTES("\x9e\x00\x09http://h "), "link"},
+	    {BYTES("\x04\x50\x9e\x00\x09http://h/x"), "end of the row"},
 	    {BYTES("\xc1\x81"), "unknown operation"},
 	    {BYTES("x\x1f\x00"), "wrong place"},            // state after text
 	    {BYTES("\x1f\x00\x9d\x05\x05"), "wrong place"}, // size after state
