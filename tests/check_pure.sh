@@ -10,7 +10,8 @@ memcpy memmove memset memcmp memchr memrchr memmem strlen strnlen strcmp strncmp
 malloc calloc realloc reallocarray free abort qsort bsearch snprintf vsnprintf strtoul strtol
 __memcpy_chk __memmove_chk __memset_chk __snprintf_chk __vsnprintf_chk __strcpy_chk __strncpy_chk
 __stack_chk_fail __assert_fail _GLOBAL_OFFSET_TABLE_
-deflate deflateInit_ deflateInit2_ deflateEnd deflateReset deflateSetDictionary deflateBound deflateTune
+deflate deflateInit_ deflateInit2_ deflateEnd deflateReset deflateSetDictionary deflateGetDictionary
+deflateBound deflateTune
 deflatePrime deflateParams deflatePending inflate inflateInit_ inflateInit2_ inflateEnd inflateReset
 inflateSetDictionary crc32 adler32
 '
