@@ -88,6 +88,24 @@ static const struct command commands[] = {
 	"      --host=USER  who of this machine hosts or publishes sessions for guests\n"
 	"      --dry-run    say what would be done, and do nothing\n"
 	"      --undo       take back what it made\n"},
+    {"web", cmd_web,
+	"[--listen=ADDR:PORT] [--cert=FILE --key=FILE] [--host=NAME...] [--detach] [NAME]\n"
+	"       mirrord web invite [--name=NAME] [--session=NAME] [--expires=2h] [--uses=N|any]\n"
+	"       mirrord web invites [--json]\n"
+	"       mirrord web revoke NAME",
+	"let others watch in a browser",
+	"      --listen=ADDR:PORT  where browsers connect (default: 127.0.0.1:6477)\n"
+	"      --cert=FILE         certificate and key, in PEM: serve https\n"
+	"      --key=FILE\n"
+	"      --host=NAME         a name that browsers may use for it; can be repeated\n"
+	"      --detach            run in the background until the last session has ended\n"
+	"  Prints a link. NAME is the session that this link shows (default: all).\n"
+	"  invite makes another link:\n"
+	"      --name=NAME         of the person, for `mirrord who` (default: auditor)\n"
+	"      --session=NAME      show only this one\n"
+	"      --expires=TIME      30m, 2h, 7d; whoever watches is cut then (default: 24h)\n"
+	"      --uses=N|any        how often it can be opened (default: 1)\n"
+	"  invites lists them, revoke ends one and cuts who came through it.\n"},
     {"mirror", cmd_mirror, "", NULL, "  Started by mirrord itself.\n"},
     {"sandbox-test", cmd_sandbox_test, "", NULL, "  Tries the list in docs/security.md.\n"},
 };

@@ -125,3 +125,10 @@ enum link_msg {
 #define LIMIT_LINK_HOLD_MS 5000     // and one after so long, or before that for so many
 #define LIMIT_LINK_HOLD_BYTES 2048  // bytes
 #define LIMIT_LINK_HOLD_FRAMES 16   // or frames
+#define LIMIT_WEB_HELLO_MS 5000     // from a browser's connection to its request, and to its token
+#define LIMIT_WEB_HEADERS 4096      // bytes of a request's headers
+#define LIMIT_WEB_MESSAGE 256       // bytes of a browser's message
+#define LIMIT_WEB_PENDING 512       // connections without a token yet,
+#define LIMIT_WEB_ADDRESS 128       // and those of them from one address
+#define LIMIT_WEB_VIEWERS 1024      // pages that have one
+#define LIMIT_WEB_OUT_BYTES (1u << 20) // queued for a page that reads nothing, beyond frames

@@ -6,7 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum sandbox_role { SANDBOX_MIRROR, SANDBOX_VIEW, SANDBOX_WATCH, SANDBOX_ROLE_COUNT };
+enum sandbox_role {
+	SANDBOX_MIRROR,
+	SANDBOX_VIEW,
+	SANDBOX_WATCH,
+	SANDBOX_WEB,
+	SANDBOX_ROLE_COUNT
+};
 
 // What the kernel had to give; a kernel without one of them is no error.
 struct sandbox_state {

@@ -3,6 +3,8 @@
 // and a test compares them.
 #include "server/sandbox_rules.h"
 
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -24,25 +26,35 @@ const struct sandbox_rule sandbox_rules[] = {
     ANY("epoll_ctl", FOR_ALL),
     ANY("epoll_pwait", FOR_ALL),
     ANY("epoll_wait", FOR_ALL),
-    ANY("poll", FOR_GUEST),        // the last bytes to a terminal that is slow
-    ANY("ppoll", FOR_GUEST),       // the same, where the architecture has no poll
-    ANY("clock_gettime", FOR_ALL), // where the vDSO cannot answer
+    ANY("poll", FOR_GUEST | FOR_WEB),  // the last bytes to a terminal that is slow
+    ANY("ppoll", FOR_GUEST | FOR_WEB), // the same, where the architecture has no poll
+    ANY("clock_gettime", FOR_ALL),     // where the vDSO cannot answer
     // moving bytes
     ANY("recvfrom", FOR_ALL),
     ANY("sendto", FOR_ALL),
     ANY("close", FOR_ALL),
-    ANY("read", FOR_GUEST), // the terminal, the pipe of libuv's signals
-    ANY("write", FOR_GUEST),
+    ANY("read", FOR_GUEST | FOR_WEB), // the terminal, the pipe of libuv's signals, TLS
+    ANY("write", FOR_GUEST | FOR_WEB),
     WHEN("write", FOR_MIRROR, 0, WHOLE, STDERR_FILENO, "fd is 2"),
     // the listener
-    ANY("accept4", FOR_MIRROR),
+    ANY("accept4", FOR_MIRROR | FOR_WEB),
     WHEN("getsockopt", FOR_MIRROR, 2, WHOLE, SO_PEERCRED, "option is SO_PEERCRED"),
     WHEN("ioctl", FOR_ALL, 1, WHOLE, FIONBIO, "request is FIONBIO"),
     // connecting again
     WHEN("socket", FOR_VIEW, 0, WHOLE, AF_UNIX, "domain is AF_UNIX"),
     ANY("connect", FOR_VIEW),
-    // ssh's ends, from the process that runs it
-    ANY("recvmsg", FOR_WATCH),
+    // ssh's ends, from the process that runs it; connections to sessions, from the porter
+    ANY("recvmsg", FOR_WATCH | FOR_WEB),
+    // browsers' connections
+    WHEN("setsockopt", FOR_WEB, 1, WHOLE, SOL_SOCKET, "level is SOL_SOCKET"),
+    WHEN("setsockopt", FOR_WEB, 1, WHOLE, IPPROTO_TCP, "level is IPPROTO_TCP"),
+    WHEN("getsockopt", FOR_WEB, 1, WHOLE, SOL_SOCKET, "level is SOL_SOCKET"),
+    ANY("getpeername", FOR_WEB),
+    WHEN("fcntl", FOR_WEB, 1, WHOLE, F_GETFL, "command is F_GETFL"),
+    WHEN("fcntl", FOR_WEB, 1, WHOLE, F_SETFL, "command is F_SETFL"),
+    WHEN("fcntl", FOR_WEB, 1, WHOLE, F_SETFD, "command is F_SETFD"),
+    ANY("shutdown", FOR_WEB),
+    ANY("getrandom", FOR_WEB), // names of streams, TLS
     // the guest's terminal; TIOCSTI, which types, is not among these
     WHEN("ioctl", FOR_GUEST, 1, WHOLE, TCGETS, "request is TCGETS"),
     WHEN("ioctl", FOR_GUEST, 1, WHOLE, TCSETS, "request is TCSETS"),

@@ -10,8 +10,9 @@ enum sandbox_for {
 	FOR_MIRROR = 1 << SANDBOX_MIRROR,
 	FOR_VIEW = 1 << SANDBOX_VIEW,
 	FOR_WATCH = 1 << SANDBOX_WATCH,
+	FOR_WEB = 1 << SANDBOX_WEB,
 	FOR_GUEST = FOR_VIEW | FOR_WATCH,
-	FOR_ALL = FOR_MIRROR | FOR_GUEST,
+	FOR_ALL = FOR_MIRROR | FOR_GUEST | FOR_WEB,
 };
 
 // A call is allowed if `arg` is -1, or argument `arg` & `mask` == `value`. Rules for the same call

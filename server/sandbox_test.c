@@ -20,8 +20,10 @@
 #define ARG_BAD 0x5a5a5a5a // an argument that no condition asks for
 #define STUCK_S 5          // a call that is let through and waits has been let through
 
-static const char *const role_names[SANDBOX_ROLE_COUNT] = {
-    [SANDBOX_MIRROR] = "mirror", [SANDBOX_VIEW] = "view", [SANDBOX_WATCH] = "watch"};
+static const char *const role_names[SANDBOX_ROLE_COUNT] = {[SANDBOX_MIRROR] = "mirror",
+    [SANDBOX_VIEW] = "view",
+    [SANDBOX_WATCH] = "watch",
+    [SANDBOX_WEB] = "web"};
 
 enum verdict { VERDICT_KILLED, VERDICT_ALLOWED, VERDICT_BROKEN };
 

@@ -245,13 +245,22 @@ on_socket(uv_poll_t *poll, int status, int events)
 	up->sink.turn(up->sink.user);
 }
 
+static int
+connect_once(struct upstream *up)
+{
+	if (!up->sink.dial)
+		return viewclient_dial(up->client, up->path, &up->hello);
+	*up->client = (struct viewclient){.fd = up->sink.dial(up->sink.user)};
+	return up->client->fd < 0 ? -1 : 0;
+}
+
 // Once more to the view socket. False if the session is over.
 static bool
 dial(struct upstream *up)
 {
 	up->hello.rows = up->now.rows;
 	up->hello.cols = up->now.cols;
-	if (viewclient_dial(up->client, up->path, &up->hello) == 0) {
+	if (connect_once(up) == 0) {
 		replica_restart(&up->replica);
 		up->told = (struct view_status){0};
 		up->before = up->now;
@@ -320,6 +329,19 @@ upstream_start(struct upstream *up, struct viewclient *client)
 	take_messages(up);
 	up->sink.turn(up->sink.user);
 	return true;
+}
+
+void
+upstream_open(struct upstream *up, struct viewclient *client)
+{
+	up->client = client;
+	*client = (struct viewclient){.fd = -1};
+	up->lost_at = uv_now(up->loop);
+	up->redial_ms = REDIAL_FIRST_MS;
+	if (dial(up))
+		redial(up);
+	else
+		end(up, EX_UNAVAILABLE, "the session is gone");
 }
 
 void

@@ -17,6 +17,8 @@ struct upstream_sink {
 	void (*end)(void *user, int status, const char *sentence); // it is over
 	void (*cut)(void *user, const struct view_cut *cut);       // of one's guests; or NULL
 	void (*turn)(void *user); // all that had come has been told: do what is due now
+	// A connection to the mirror on which HELLO has been said, or -1 with errno; or NULL: `path`.
+	int (*dial)(void *user);
 };
 
 struct upstream {
@@ -42,6 +44,8 @@ void upstream_init(struct upstream *up, uv_loop_t *loop, const char *path,
     const struct view_hello *hello, const struct upstream_sink *sink);
 // `client` has been welcomed. False if the loop cannot watch it.
 bool upstream_start(struct upstream *up, struct viewclient *client);
+// `client` is not connected yet: dials as if it had been lost, and ends if nobody is there.
+void upstream_open(struct upstream *up, struct viewclient *client);
 // What the mirror is to know about this viewer: sent only if it changed, and not too often.
 void upstream_tell(struct upstream *up, const struct view_status *status);
 // Who watches through this edge; copied. Told again to each mirror.

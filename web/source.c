@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: ISC
+// A session as the gateway has it: a replica of its screen, and the fan that makes frames from it for all
+// who watch. Nobody watches: no connection to the session.
+#include "web/channel.h"
+#include "web/gateway_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define IDLE_MS 10000 // without anybody, then the connection to the session is closed
+
+struct source *
+source_find(struct gateway *gateway, const char *name)
+{
+	for (struct source *source = gateway->sources; source; source = source->next) {
+		if (strcmp(source->name, name) == 0 && source->listed)
+			return source;
+	}
+	return NULL;
+}
+
+static uint64_t
+random_epoch(void)
+{
+	uint64_t epoch;
+
+	if (getrandom(&epoch, sizeof(epoch), 0) != (ssize_t)sizeof(epoch))
+		abort();
+	return epoch;
+}
+
+struct source *
+source_add(struct gateway *gateway, const char *name, const char *host, uint64_t start)
+{
+	struct source *source = calloc(1, sizeof(*source)), **end = &gateway->sources;
+
+	if (!source)
+		abort();
+	source->gateway = gateway;
+	source->listed = true;
+	source->start = start;
+	strcpy(source->name, name);
+	strcpy(source->host, host);
+	source->fan = fan_new(random_epoch());
+	while (*end)
+		end = &(*end)->next;
+	*end = source;
+	return source;
+}
+
+// ---- from the session --------------------------------------------------------------------------
+
+static void
+on_screen(void *user, struct screen *screen)
+{
+	struct source *source = user;
+
+	source->shown = true;
+	source->changed_ms = uv_now(&source->gateway->loop);
+	fan_show(source->fan, screen);
+}
+
+static void
+on_notice(void *user, const char *text)
+{
+	struct source *source = user;
+
+	strcpy(source->notice, text ? text : "");
+	for (struct client *client = source->clients; client; client = client->next)
+		client_notice(client, source->notice);
+}
+
+static void
+on_end(void *user, int status, const char *text)
+{
+	source_end(user, status, *text ? text : "the session has ended");
+}
+
+static void
+on_cut(void *user, const struct view_cut *cut)
+{
+	struct source *source = user;
+	struct client *next;
+
+	for (struct client *client = source->clients; client; client = next) {
+		struct view_person person = {0};
+
+		next = client->next;
+		strcpy(person.name, client->name);
+		if (!view_cut_matches(cut, &person))
+			continue;
+		gateway_tell(source->gateway, CHANNEL_DROP, client->pass);
+		client_bye(client, WEB_REVOKED, "the host has ended your visit");
+	}
+}
+
+static void
+on_turn(void *user)
+{
+	struct source *source = user;
+
+	for (struct client *client = source->clients; client; client = client->next)
+		client_schedule(client);
+}
+
+static int
+on_dial(void *user)
+{
+	struct source *source = user;
+
+	return channel_dial(source->gateway->dial, source->name);
+}
+
+static void
+open_source(struct source *source)
+{
+	const struct upstream_sink sink = {.user = source,
+	    .screen = on_screen,
+	    .notice = on_notice,
+	    .end = on_end,
+	    .cut = on_cut,
+	    .turn = on_turn,
+	    .dial = on_dial};
+	const struct view_hello hello = {0};
+
+	source->state = SOURCE_OPEN;
+	source->shown = false;
+	*source->notice = '\0';
+	upstream_init(&source->up, &source->gateway->loop, NULL, &hello, &sink);
+	upstream_open(&source->up, &source->client);
+}
+
+static void
+close_source(struct source *source)
+{
+	if (source->state != SOURCE_OPEN)
+		return;
+	source->state = SOURCE_CLOSING;
+	source->shown = false;
+	upstream_stop(&source->up);
+}
+
+void
+source_end(struct source *source, int status, const char *text)
+{
+	while (source->clients) {
+		struct client *client = source->clients;
+
+		source_leave(client);
+		client_left(client, status, text);
+	}
+	close_source(source);
+}
+
+// ---- who watches -------------------------------------------------------------------------------
+
+// For `mirrord who` at the host.
+static void
+tell_guests(struct source *source)
+{
+	struct view_person *people;
+	size_t count = 0;
+
+	if (source->state != SOURCE_OPEN)
+		return;
+	people = calloc(source->count + 1, sizeof(*people));
+	if (!people)
+		abort();
+	for (struct client *client = source->clients; client; client = client->next) {
+		struct view_person *person = &people[count++];
+
+		strcpy(person->name, client->name);
+		strcpy(person->via, "web");
+		inet_ntop(AF_INET6, &client->conn->address, person->from, sizeof(person->from));
+		person->since = client->since;
+	}
+	upstream_guests(&source->up, people, count);
+	free(people);
+}
+
+// `but` hears it in another way.
+static void
+count_changed(struct source *source, const struct client *but)
+{
+	tell_guests(source);
+	for (struct client *client = source->clients; client; client = client->next) {
+		if (client != but)
+			client_tell_watching(client);
+	}
+}
+
+bool
+source_join(struct source *source, struct client *client)
+{
+	source_leave(client);
+	if (source->state == SOURCE_CLOSING)
+		return false;
+	client->source = source;
+	client->next = source->clients;
+	client->link = &source->clients;
+	if (client->next)
+		client->next->link = &client->next;
+	source->clients = client;
+	source->count++;
+	fan_viewer_init(source->fan, &client->viewer, gateway_now_us(), client->epoch, client->seq);
+	if (source->state == SOURCE_IDLE)
+		open_source(source);
+	if (client->source != source) // nobody was there
+		return false;
+	count_changed(source, client);
+	client_schedule(client);
+	return true;
+}
+
+void
+source_leave(struct client *client)
+{
+	struct source *source = client->source;
+
+	if (!source)
+		return;
+	fan_viewer_fini(source->fan, &client->viewer);
+	if (client->next)
+		client->next->link = client->link;
+	*client->link = client->next;
+	client->source = NULL;
+	uv_timer_stop(&client->due);
+	if (--source->count == 0)
+		source->idle_ms = uv_now(&source->gateway->loop);
+	count_changed(source, NULL);
+}
+
+// ---- the end of one ----------------------------------------------------------------------------
+
+void
+sources_drop_unlisted(struct gateway *gateway)
+{
+	for (struct source *source = gateway->sources; source; source = source->next) {
+		if (!source->listed)
+			source_end(source, 0, "the session has ended");
+	}
+}
+
+void
+sources_sweep(struct gateway *gateway)
+{
+	uint64_t now = uv_now(&gateway->loop);
+	struct source **link = &gateway->sources;
+
+	while (*link) {
+		struct source *source = *link;
+
+		if (source->state == SOURCE_CLOSING) {
+			upstream_fini(&source->up);
+			source->state = SOURCE_IDLE;
+		}
+		if (source->state == SOURCE_OPEN && !source->count &&
+		    now - source->idle_ms >= IDLE_MS)
+			close_source(source);
+		if (source->listed || source->state != SOURCE_IDLE) {
+			link = &source->next;
+			continue;
+		}
+		*link = source->next;
+		fan_free(source->fan);
+		free(source);
+	}
+}
