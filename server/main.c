@@ -15,6 +15,7 @@
 //   suggest.c    tells misspelt commands from programs
 //   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states
 //   relay_*.c    a machine where guests watch: make.c, record.c, run.c, sshd.c set it up
+//   doctor*.c    what is open in such a set-up that should not be
 //   watch*.c     the other end of such a link, on a guest's terminal; dialer.c runs ssh for it
 #include "server/commands.h"
 #include "server/suggest.h"
@@ -106,6 +107,17 @@ static const struct command commands[] = {
 	"      --expires=TIME      30m, 2h, 7d; whoever watches is cut then (default: 24h)\n"
 	"      --uses=N|any        how often it can be opened (default: 1)\n"
 	"  invites lists them, revoke ends one and cuts who came through it.\n"},
+    {"doctor", cmd_doctor,
+	"[--user=NAME] [--authorized-keys=FILE] [--ssh=CMD] [-v] [--json] [[USER@]RELAY]",
+	"look for holes in a set-up for guests",
+	"      --user=NAME             the account to look at (default: the relay's, or one's "
+	"own)\n"
+	"      --authorized-keys=FILE  the only file of keys to look at\n"
+	"      --ssh=CMD               how to run ssh, with its options (default: ssh)\n"
+	"  -v, --verbose               all that was looked at, not only holes\n"
+	"      --json                  for programs\n"
+	"  With USER@RELAY it logs in as a guest and tries each door. Status 1: there is a "
+	"hole.\n"},
     {"mirror", cmd_mirror, "", NULL, "  Started by mirrord itself.\n"},
     {"sandbox-test", cmd_sandbox_test, "", NULL, "  Tries the list in docs/security.md.\n"},
 };

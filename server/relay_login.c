@@ -105,29 +105,45 @@ refuse(int status, const char *why)
 	return status;
 }
 
-// Whether the words are those of `mirrord view`, by whatever path.
-static bool
-is_view(char *const *words, size_t count)
+// Its words, to be freed, if it is `mirrord view`, by whatever path; else 0.
+static size_t
+split_view(const char *command, char *words[LOGIN_WORDS])
 {
+	size_t count = words_split(command, words, LOGIN_WORDS - 1);
 	const char *name = count ? strrchr(words[0], '/') : NULL;
 
-	return count >= 2 && strcmp(name ? name + 1 : words[0], "mirrord") == 0 &&
-	       strcmp(words[1], "view") == 0;
+	if (count >= 2 && strcmp(name ? name + 1 : words[0], "mirrord") == 0 &&
+	    strcmp(words[1], "view") == 0)
+		return count;
+	while (count)
+		free(words[--count]);
+	return 0;
+}
+
+bool
+relay_login_is_view(const char *command)
+{
+	char *words[LOGIN_WORDS] = {0};
+	size_t count = split_view(command, words);
+	bool is = count && !strpbrk(command, ";&|<>()$`*?~#!\n");
+
+	while (count)
+		free(words[--count]);
+	return is;
 }
 
 static int
 run(const char *command)
 {
 	char *words[LOGIN_WORDS] = {0};
-	size_t count = words_split(command, words, LOGIN_WORDS - 1);
+	size_t count = split_view(command, words);
 	int status;
 
-	if (is_view(words, count))
-		status = cmd_view((int)count - 1, words + 1);
-	else
-		status = refuse(EX_NOPERM, "the command of your key is not `mirrord view`");
-	for (size_t i = 0; i < count; i++)
-		free(words[i]);
+	if (!count)
+		return refuse(EX_NOPERM, "the command of your key is not `mirrord view`");
+	status = cmd_view((int)count - 1, words + 1);
+	while (count)
+		free(words[--count]);
 	return status;
 }
 

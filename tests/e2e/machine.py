@@ -119,18 +119,20 @@ class Machine:
         return self.read(f"{home}/.ssh/{name}.pub")
 
     def start_sshd(self):
-        log = open(self.folder.parent / "sshd.log", "ab")
-        self.sshd = subprocess.Popen(self.argv(["/usr/sbin/sshd", "-D", "-e"]),
-                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        log.close()
-        self.wait_sshd()
+        """Returns its process id."""
+        self.log = self.folder.parent / "sshd.log"
+        with open(self.log, "ab") as log:
+            self.sshd = subprocess.Popen(self.argv(["/usr/sbin/sshd", "-D", "-e"]),
+                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.wait_sshd(1)
         return int(self.read("/run/sshd.pid"))
 
-    def wait_sshd(self):
-        """It listens; after a reload too, for which it takes its pid file away first."""
+    def wait_sshd(self, times):
+        """Until it has begun to listen so many times: once more after each reload."""
+        def listening():
+            return self.log.read_text().count("Server listening on 0.0.0.0") >= times
+        wait_until(listening, what=lambda: self.log.read_text())
         wait_until((self.root / "run/sshd.pid").exists)
-        wait_until(lambda: self.run("ssh-keyscan -T 2 localhost", check=False).stdout,
-                   what=lambda: (self.folder.parent / "sshd.log").read_text(), poll_s=0.1)
 
     def ssh(self, key, *options, to="guest@relay", tty=False, command=()):
         return ["ssh", "-i", f"/root/.ssh/{key}", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",

@@ -53,7 +53,7 @@ def test_a_guest_watches_and_the_account_is_good_for_nothing_else(machine, termi
     pid = machine.start_sshd()
     said = machine.run("mirrord relay setup --host=alice").stdout.decode()
     assert f"process {pid}" in said
-    machine.wait_sshd()
+    machine.wait_sshd(2)
     machine.host("alice", "shared", "sh", "-c", "echo the screen; exec sleep 100000")
     key = machine.keygen("bob")
     machine.write(KEYS, f'restrict,pty,command="mirrord view --as bob alice/shared" {key}')
@@ -230,7 +230,7 @@ def test_an_account_that_is_somebodys_is_left_alone(machine):
 def test_an_account_in_use_is_removed_when_it_is_not(machine, terminals):
     machine.start_sshd()
     machine.run("mirrord relay setup")
-    machine.wait_sshd()
+    machine.wait_sshd(2)
     key = machine.keygen("bob")
     machine.write(KEYS, f'restrict,pty,command="mirrord view --wait --as bob" {key}')
     guest = terminals(machine.terminal(machine.ssh("bob", tty=True)))
