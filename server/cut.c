@@ -32,6 +32,12 @@ cut_sync(struct cut *cut, uint64_t now, bool open)
 		cut->sync = now;
 }
 
+void
+cut_crowd(struct cut *cut, size_t viewers)
+{
+	cut->gap = viewers / CUT_CROWD;
+}
+
 static uint64_t
 earlier(uint64_t a, uint64_t b)
 {
@@ -44,12 +50,12 @@ cut_due(const struct cut *cut)
 	uint64_t due = CUT_NEVER;
 
 	if (cut->now)
-		return 0;
-	if (cut->first != CUT_NEVER)
+		due = 0;
+	else if (cut->first != CUT_NEVER)
 		due = earlier(cut->last + CUT_PAUSE_MS, cut->first + CUT_CAP_MS);
 	if (cut->sync != CUT_NEVER)
 		due = earlier(due, cut->sync + CUT_SYNC_MS);
-	return due;
+	return due < cut->done + cut->gap ? cut->done + cut->gap : due;
 }
 
 bool
@@ -59,10 +65,12 @@ cut_sync_late(const struct cut *cut, uint64_t now)
 }
 
 void
-cut_done(struct cut *cut, bool changed)
+cut_done(struct cut *cut, uint64_t now, bool changed)
 {
 	cut->first = CUT_NEVER;
 	cut->now = false;
-	if (changed)
-		cut->sync = CUT_NEVER;
+	if (!changed)
+		return;
+	cut->sync = CUT_NEVER;
+	cut->done = now;
 }

@@ -168,6 +168,7 @@ on_count(void *user, size_t count)
 		cut_sync(&mirror->cut, uv_now(&mirror->loop), model_sync_open(mirror->model));
 	else if (!count)
 		cut_init(&mirror->cut);
+	cut_crowd(&mirror->cut, count);
 	schedule(mirror);
 }
 
@@ -185,7 +186,7 @@ cut_frame(struct mirror *mirror)
 	screen = model_screen(mirror->model);
 	changed = viewers_show(mirror->viewers, screen);
 	screen_unref(screen);
-	cut_done(&mirror->cut, changed);
+	cut_done(&mirror->cut, now, changed);
 	cut_sync(&mirror->cut, now, model_sync_open(mirror->model));
 }
 

@@ -21,7 +21,7 @@ an_echo_after_quiet_is_cut_at_once(void **state)
 	assert_true(cut_due(&cut) == CUT_NEVER);
 	cut_feed(&cut, T0, 3, false);
 	assert_true(cut_due(&cut) <= T0);
-	cut_done(&cut, true);
+	cut_done(&cut, T0, true);
 	assert_true(cut_due(&cut) == CUT_NEVER);
 }
 
@@ -33,7 +33,7 @@ a_second_echo_right_after_the_first_waits_for_a_pause(void **state)
 
 	cut_init(&cut);
 	cut_feed(&cut, T0, 3, false);
-	cut_done(&cut, true);
+	cut_done(&cut, T0, true);
 	cut_feed(&cut, T0 + 1, 3, false);
 	assert_true(cut_due(&cut) == T0 + 1 + CUT_PAUSE_MS);
 }
@@ -62,7 +62,7 @@ a_stream_that_never_pauses_is_not_starved(void **state)
 		cut_feed(&cut, now, 65536, true);
 		if (cut_due(&cut) <= now) {
 			frames++;
-			cut_done(&cut, true);
+			cut_done(&cut, now, true);
 		}
 	}
 	assert_in_range(frames, 1000 / (CUT_CAP_MS + 2), 1000 / CUT_CAP_MS);
@@ -78,7 +78,7 @@ a_synchronized_update_that_does_not_end_is_ended(void **state)
 	cut_feed(&cut, T0, 5000, false);
 	cut_sync(&cut, T0, true);
 	assert_true(cut_due(&cut) == T0 + CUT_PAUSE_MS);
-	cut_done(&cut, false); // the screen from before it, which was shown already
+	cut_done(&cut, T0, false); // the screen from before it, which was shown already
 	cut_sync(&cut, T0 + CUT_PAUSE_MS, true);
 	assert_true(cut_due(&cut) == T0 + CUT_SYNC_MS);
 	assert_false(cut_sync_late(&cut, T0 + CUT_SYNC_MS - 1));
@@ -99,9 +99,33 @@ updates_that_follow_each_other_are_not_one_that_does_not_end(void **state)
 		cut_feed(&cut, now, 5000, false);
 		cut_sync(&cut, now, true);
 		assert_false(cut_sync_late(&cut, now));
-		cut_done(&cut, true);
+		cut_done(&cut, now, true);
 		cut_sync(&cut, now, true);
 	}
+}
+
+static void
+many_viewers_get_fewer_frames(void **state)
+{
+	struct cut cut;
+	int frames = 0;
+	(void)state;
+
+	cut_init(&cut);
+	cut_crowd(&cut, 200);
+	cut_feed(&cut, T0, 3, false);
+	assert_true(cut_due(&cut) <= T0); // an echo after quiet is not held up
+	for (uint64_t now = T0; now < T0 + 1000; now++) {
+		cut_feed(&cut, now, 65536, true);
+		if (cut_due(&cut) <= now) {
+			frames++;
+			cut_done(&cut, now, true);
+		}
+	}
+	assert_int_equal(frames, 20);
+	cut_crowd(&cut, 1);
+	cut_feed(&cut, T0 + 1000, 3, false);
+	assert_true(cut_due(&cut) <= T0 + 1000 + CUT_PAUSE_MS);
 }
 
 int
@@ -114,6 +138,7 @@ main(void)
 	    cmocka_unit_test(a_stream_that_never_pauses_is_not_starved),
 	    cmocka_unit_test(a_synchronized_update_that_does_not_end_is_ended),
 	    cmocka_unit_test(updates_that_follow_each_other_are_not_one_that_does_not_end),
+	    cmocka_unit_test(many_viewers_get_fewer_frames),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
