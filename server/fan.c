@@ -22,7 +22,7 @@
 #include <string.h>
 
 #define STEPS 256u                   // screens kept, for those who lag or come back
-#define STEPS_BYTES (4u << 20)       // what they may take in memory, beyond the newest
+#define STEPS_BYTES (2u << 20)       // what they may take in memory, beyond the newest
 #define STEP_US LINKPACE_MIN_US      // between two steps
 #define BATCH_BYTES 1400u            // steps missed that are sent without asking what is cheaper
 #define WINDOW_BYTES_FIRST (4 << 10) // what a window costs, until one was made
@@ -75,6 +75,12 @@ fan_message_unref(struct fan_message *message)
 		free(message);
 }
 
+uint8_t *
+fan_message_head(struct fan_message *message)
+{
+	return (uint8_t *)(message + 1) + FAN_HEADROOM;
+}
+
 static struct fan_message *
 message_new(enum fan_kind kind, const struct buf *front, const struct buf *body)
 {
@@ -84,7 +90,7 @@ message_new(enum fan_kind kind, const struct buf *front, const struct buf *body)
 
 	if (!message)
 		abort();
-	data = (uint8_t *)(message + 1) + FAN_HEADROOM;
+	data = fan_message_head(message);
 	*message = (struct fan_message){.refs = 1, .len = (uint32_t)len, .data = data};
 	data[0] = (uint8_t)kind;
 	if (front_len)

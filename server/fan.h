@@ -25,7 +25,7 @@ enum fan_kind {
 struct fan_message {
 	uint32_t refs;
 	uint32_t len;
-	const uint8_t *data; // FAN_HEADROOM bytes before it are ours too
+	const uint8_t *data;
 };
 
 // One who watches. What it has is `seq`, the number of a screen that fan_next() led to.
@@ -65,3 +65,6 @@ bool fan_ack(struct fan_viewer *viewer, uint64_t now_us, uint64_t seq, uint64_t 
 
 struct fan_message *fan_message_ref(struct fan_message *message);
 void fan_message_unref(struct fan_message *message); // NULL is allowed
+// Where the FAN_HEADROOM bytes before the data end. What one viewer's transport writes there the
+// next one's writes over: a header that depends on the message alone.
+uint8_t *fan_message_head(struct fan_message *message);
