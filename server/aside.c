@@ -2,6 +2,8 @@
 // Commands that are programs of their own.
 #include "server/aside.h"
 
+#include "server/commands.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -27,4 +29,11 @@ aside_run(const char *name, char **argv)
 	fprintf(stderr, "mirrord: cannot run %s: %s; is mirrord installed whole?\n",
 	    *path ? path : name, strerror(errno));
 	return EX_UNAVAILABLE;
+}
+
+int
+cmd_web(int argc, char **argv)
+{
+	(void)argc;
+	return aside_run("web", argv);
 }

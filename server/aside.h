@@ -3,6 +3,6 @@
 // docs/decisions/programs.md.
 #pragma once
 
-// Becomes `mirrord-NAME`, which stands beside this program; argv[0] is NAME. Returns a status, and has
-// said so, only if that is not there.
+// Becomes `mirrord-NAME`, which stands beside this program. Returns a status, and has said why, only if
+// that is not there.
 int aside_run(const char *name, char **argv);

@@ -15,7 +15,7 @@ int cmd_who(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_relay(int argc, char **argv);
-int cmd_web(int argc, char **argv); // in web/
+int cmd_web(int argc, char **argv); // becomes mirrord-web, which is in web/
 int cmd_doctor(int argc, char **argv);
 
 // Hidden: what the keeper starts. argv: "mirror", the session's name, its start in unix seconds.

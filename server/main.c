@@ -12,6 +12,7 @@
 //   view*.c      watching: a replica of the screen, painted on a guest's terminal; upstream.c the
 //                connection to the mirror, scroll.c what has scrolled away
 //   authkeys.c   authorized_keys as sshd reads it; keyopts.c the options of a line, sshkey.c its key
+//   aside.c      commands that are programs of their own: mirrord-web, in web/
 //   suggest.c    tells misspelt commands from programs
 //   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states
 //   relay_*.c    a machine where guests watch: make.c, record.c, run.c, sshd.c set it up

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: ISC
-// `mirrord web`: options, the socket, the first link; then it is the porter.
-#include "server/commands.h"
+// mirrord-web, which `mirrord web` becomes: options, the socket, the first link; then it is the porter.
 #include "server/option.h"
 #include "server/viewproto.h"
 #include "web/link_cmd.h"
@@ -18,6 +17,16 @@
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef MIRRORD_SANITIZED
+const char *__asan_default_options(void); // as in server/main.c
+
+const char *
+__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+#endif
 
 #define HOSTS_MAX 32
 #define RUN_FILE ".web.run" // locked by the porter of the directory
@@ -230,7 +239,7 @@ run(int argc, char **argv)
 }
 
 int
-cmd_web(int argc, char **argv)
+main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
