@@ -13,6 +13,14 @@ int cmd_view(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_who(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
+int cmd_pause(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
+int cmd_lock(int argc, char **argv);
+int cmd_unlock(int argc, char **argv);
+int cmd_say(int argc, char **argv);
+int cmd_kick(int argc, char **argv);
+int cmd_admit(int argc, char **argv);
+int cmd_events(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_relay(int argc, char **argv);
 int cmd_web(int argc, char **argv); // becomes mirrord-web, which is in web/

@@ -80,6 +80,7 @@ pty_read(struct keeper *k)
 		}
 		ring_wrote(&k->ring, (size_t)len);
 		total += (size_t)len;
+		orders_stir(k);
 	}
 	if (k->ended && keeper_reading(k)) {
 		k->drain_left -= total < k->drain_left ? total : k->drain_left;
@@ -145,6 +146,7 @@ reap(struct keeper *k)
 		k->kill_ms = 0;
 		give_up_name(k);
 		k->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		event_tell_number(k, EVENT_ENDED, (uint64_t)k->status);
 	}
 }
 
@@ -194,6 +196,7 @@ tick(struct keeper *k)
 	if (k->ended && !k->drained)
 		pty_read(k);
 	apply_resize(k);
+	orders_tick(k);
 	mirror_tick(k);
 	mirror_flush(k);
 	control_tick(k);
@@ -207,6 +210,8 @@ wait_ms(const struct keeper *k)
 
 	due = other < due ? other : due;
 	other = control_due(k);
+	due = other < due ? other : due;
+	other = orders_due(k);
 	due = other < due ? other : due;
 	if (due == UINT64_MAX)
 		return -1;
@@ -335,6 +340,7 @@ prepare(struct keeper *k)
 
 	k->now_ms = clock_ms();
 	k->started = (int64_t)time(NULL);
+	k->orders_number = 1;
 	k->rows = o->rows;
 	k->cols = o->cols;
 	snprintf(k->start_text, sizeof(k->start_text), "%lld", (long long)k->started);

@@ -18,10 +18,18 @@ conn_init(struct keeper *k, struct conn *conn, int fd)
 {
 	conn->fd = fd;
 	conn->passed = -1;
-	conn->hello = conn->closing = conn->taken = false;
+	conn->hello = conn->closing = conn->taken = conn->listens = false;
+	conn->ordered = 0;
 	conn->deadline_ms = k->now_ms + LIMIT_HELLO_MS;
 	conn->tx = (struct tx){0};
 	conn->rx_len = conn->rx_used = conn->input_len = 0;
+}
+
+static void
+listen_from_now(struct keeper *k, struct conn *conn)
+{
+	conn->listens = true;
+	conn->heard = k->events;
 }
 
 void
@@ -39,6 +47,7 @@ control_init(struct keeper *k)
 	first->deadline_ms = 0;
 	k->front = first;
 	k->front_phase = FRONT_LIVE;
+	listen_from_now(k, first);
 	k->tty = k->options->tty;
 	k->tty_saved = k->options->termios;
 }
@@ -59,6 +68,7 @@ front_drop(struct keeper *k, bool restored)
 	k->front = NULL;
 	k->front_phase = FRONT_NONE;
 	k->front_ms = 0;
+	event_tell(k, EVENT_DETACHED);
 	keeper_drop(k);
 }
 
@@ -144,6 +154,41 @@ on_info(struct keeper *k, struct conn *conn)
 	return true;
 }
 
+// Answered once it has been carried out. The front's are not: it hears of what came of them.
+static bool
+on_order(struct keeper *k, struct conn *conn, struct reader *reader)
+{
+	switch (orders_give(k, reader)) {
+	case ORDER_MALFORMED: return false;
+	case ORDER_FULL:
+		if (conn != k->front)
+			say_error(conn, EX_UNAVAILABLE,
+			    "as many people are shut out as the session can remember");
+		return true;
+	default:
+		if (conn != k->front)
+			conn->ordered = k->orders_number;
+		return true;
+	}
+}
+
+static bool
+on_events(struct keeper *k, struct conn *conn)
+{
+	size_t listeners = 0;
+
+	for (size_t i = 0; i < KEEPER_CONNS; i++)
+		listeners += k->conn[i].fd >= 0 && k->conn[i].listens;
+	if (listeners >= KEEPER_LISTENERS) {
+		say_error(conn, EX_UNAVAILABLE, "as many listen as the session serves");
+		return true;
+	}
+	listen_from_now(k, conn);
+	conn->deadline_ms = 0;
+	say(conn, CONTROL_OK);
+	return true;
+}
+
 static bool
 on_stop(struct keeper *k, struct conn *conn)
 {
@@ -190,6 +235,8 @@ on_attach(struct keeper *k, struct conn *conn, struct reader *reader)
 	conn->deadline_ms = 0;
 	k->front = conn;
 	k->front_phase = FRONT_WAITING;
+	event_tell(k, EVENT_ATTACHED);
+	listen_from_now(k, conn);
 	k->front_ms = k->now_ms + KEEPER_ATTACH_MS;
 	k->front_sent = k->ring.end;
 	keeper_resize(k, (uint16_t)rows, (uint16_t)cols);
@@ -238,6 +285,8 @@ on_request(struct keeper *k, struct conn *conn, const struct msg *msg)
 	switch (msg->type) {
 	case CONTROL_INFO: return !is_front && on_info(k, conn);
 	case CONTROL_STOP: return !is_front && on_stop(k, conn);
+	case CONTROL_ORDER: return on_order(k, conn, &reader);
+	case CONTROL_EVENTS: return !is_front && on_events(k, conn);
 	case CONTROL_ATTACH: return on_attach(k, conn, &reader);
 	case CONTROL_READY: return is_front && on_ready(k, &reader);
 	case CONTROL_RESIZE: return is_front && on_resize(k, &reader);
@@ -258,7 +307,7 @@ conn_parse(struct keeper *k, struct conn *conn)
 	struct buf in = {.data = conn->rx, .len = conn->rx_len};
 	struct msg msg;
 
-	while (conn->fd >= 0 && !conn->closing && !conn->input_len &&
+	while (conn->fd >= 0 && !conn->closing && !conn->input_len && !conn->ordered &&
 	       (conn == k->front || tx_idle(&conn->tx))) {
 		size_t max = conn->hello ? CONTROL_MAX : LIMIT_HELLO_BYTES;
 		enum msg_status status = msg_get(&in, &conn->rx_used, max, &msg);
@@ -318,7 +367,7 @@ bool
 control_wants_read(const struct keeper *k, const struct conn *conn)
 {
 	return conn->rx_len < sizeof(conn->rx) && !conn->closing && !conn->input_len &&
-	       (conn == k->front || tx_idle(&conn->tx));
+	       !conn->ordered && (conn == k->front || tx_idle(&conn->tx));
 }
 
 void
@@ -385,6 +434,7 @@ pty_write(struct keeper *k, const void *data, size_t len)
 {
 	ssize_t written = write(k->pty.master, data, len);
 
+	orders_stir(k);
 	return written > 0 ? (size_t)written : 0;
 }
 
@@ -420,6 +470,13 @@ conn_next(struct keeper *k, struct conn *conn)
 		say(conn, CONTROL_TAKEN);
 		return true;
 	}
+	if (conn->ordered && orders_obeyed(k, conn->ordered)) {
+		conn->ordered = 0;
+		say(conn, CONTROL_OK);
+		return true;
+	}
+	if (event_next(k, conn))
+		return true;
 	if (conn != k->front || k->front_phase != FRONT_LIVE || k->exit_sent)
 		return false;
 	if (ring_peek(&k->ring, pos, KEEPER_CHUNK, &data, &len, &mark) == RING_BYTES) {

@@ -62,6 +62,15 @@ tx_string(struct tx *tx, const char *text)
 }
 
 void
+tx_raw(struct tx *tx, const void *data, size_t len)
+{
+	if (len > TX_HEAD - tx->len)
+		return;
+	memcpy(tx->head + tx->len, data, len);
+	tx->len += len;
+}
+
+void
 tx_end(struct tx *tx, const uint8_t *body, size_t body_len)
 {
 	uint8_t length[LENGTH_MAX];

@@ -127,6 +127,7 @@ mirror_start(struct keeper *k)
 	m->rx_len = 0;
 	m->greeted = m->restored = m->ended_sent = m->dump_asked = false;
 	m->behind = true;
+	m->ordered = m->obeyed = 0;
 	m->sent = m->dumped;
 	m->acked = m->dumped.offset;
 	progress(k);
@@ -170,6 +171,7 @@ mirror_lost(struct keeper *k)
 	mirror_end(k); // reaped by the loop
 	m->pid = 0;
 	m->viewers = 0;
+	event_tell(k, EVENT_MIRROR_LOST);
 	m->deaths = soon || owed ? m->deaths + 1 : 1;
 	m->death_ms = k->now_ms;
 	m->death_sent = m->sent.offset;
@@ -271,6 +273,7 @@ on_message(struct keeper *k, const struct msg *msg)
 	case MIRROR_VIEWERS:
 		k->mirror.viewers = reader_bounded(&reader, LIMIT_VIEWERS);
 		return !reader.bad;
+	case MIRROR_EVENT: return orders_heard(k, &reader);
 	default: return false;
 	}
 }
@@ -359,6 +362,10 @@ mirror_next(struct keeper *k)
 
 	if (!m->greeted) {
 		greet(m);
+		return true;
+	}
+	if (m->ordered != k->orders_number) { // before it can show anything
+		orders_send(k);
 		return true;
 	}
 	if (wants_dump(k)) {

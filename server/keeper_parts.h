@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: ISC
 // The keeper's state, shared by keeper.c (loop, PTY), keeper_mirror.c (the mirror's end of the
-// stream), keeper_control.c (the front and other clients) and keeper_io.c (messages out).
+// stream), keeper_control.c (the front and other clients), keeper_orders.c (the host's hand) and
+// keeper_io.c (messages out).
 #pragma once
 
 #include "server/keeper.h"
 #include "server/msg.h"
+#include "server/orders.h"
 #include "server/proto.h"
 #include "server/pty.h"
 #include "server/ring.h"
@@ -27,7 +29,8 @@
 #define KEEPER_STARVED_MIN_MS 5 // CPU time by which such a one is told from one that stands still
 #define KEEPER_STARVED_LOOK_MS 250
 #define KEEPER_REPLY_RATE 512 // answers to terminal queries: a second, and at once
-#define KEEPER_WORD_MAX 64    // bytes of a mirror's message that is no dump
+#define KEEPER_WORD_MAX 512   // bytes of a mirror's message that is no dump; an event is longest
+#define KEEPER_LISTENERS 16   // of the connections: those that hear events
 #define CONTROL_MAX 4200      // bytes of a message from a client; CONTROL_INPUT is longest
 
 // ---- messages out: keeper_io.c -------------------------------------------------------------------
@@ -44,6 +47,7 @@ bool tx_idle(const struct tx *tx);
 void tx_begin(struct tx *tx, uint8_t type);
 void tx_varint(struct tx *tx, uint64_t value);
 void tx_string(struct tx *tx, const char *text);
+void tx_raw(struct tx *tx, const void *data, size_t len);
 void tx_end(struct tx *tx, const uint8_t *body, size_t body_len);
 enum tx_status { TX_DONE, TX_AGAIN, TX_DEAD };
 enum tx_status tx_flush(struct tx *tx, int fd);
@@ -79,11 +83,12 @@ struct mirror_link {
 	uint64_t reply_ms;      // when the allowance for replies was last topped up
 	uint32_t reply_allowance;
 	uint32_t viewers;
-	uint64_t death_ms;     // of the last one, 0: none
-	uint64_t death_sent;   // what it had been sent by then
-	bool death_owed;       // a dump, which was asked for or without which the ring is full
-	uint64_t death_dumped; // where the last dump was then
-	uint32_t deaths;       // in a row, without 5 s between
+	uint64_t ordered, obeyed; // numbers of the orders it was sent, and has carried out
+	uint64_t death_ms;        // of the last one, 0: none
+	uint64_t death_sent;      // what it had been sent by then
+	bool death_owed;          // a dump, which was asked for or without which the ring is full
+	uint64_t death_dumped;    // where the last dump was then
+	uint32_t deaths;          // in a row, without 5 s between
 };
 #define MIRROR_RX (LIMIT_DUMP_BYTES + (1u << 20))
 
@@ -100,6 +105,9 @@ struct conn {
 	size_t rx_len, rx_used;
 	uint64_t output_end; // offset behind what `tx` borrows of the ring
 	size_t input_len;    // of CONTROL_INPUT before rx_used, not yet taken by the PTY
+	uint64_t ordered;    // number of the orders whose carrying out it waits for; 0: none
+	bool listens;        // to events
+	uint64_t heard;      // how many of all there have been
 };
 
 enum front_phase {
@@ -132,6 +140,15 @@ struct keeper {
 
 	char reply[4096]; // answers that the PTY has yet to take
 	size_t reply_len;
+
+	struct orders orders;
+	uint64_t orders_number;               // one more with each change; never 0
+	uint8_t orders_wire[ORDERS_WIRE_MAX]; // what the mirror's tx borrows
+	uint64_t say_ms;                      // when the line that was said goes; 0: never
+	struct tx event[LIMIT_EVENTS];        // the last ones, by their number
+	uint64_t events;                      // how many there have been
+	uint64_t look_ms; // when to look at the terminal's modes; 0: nothing has happened
+	unsigned looks;   // since it has
 
 	bool stopping;
 	uint64_t kill_ms;  // when the child is killed
@@ -169,3 +186,19 @@ uint64_t control_due(const struct keeper *k);
 // What waits for the PTY to take it: the host's typing, and answers.
 bool input_waits(const struct keeper *k);
 void input_flush(struct keeper *k);
+// keeper_orders.c
+void event_tell(struct keeper *k, uint8_t kind);
+void event_tell_number(struct keeper *k, uint8_t kind, uint64_t number);
+// Puts the next event for a listener on its way. False: there is none.
+bool event_next(struct keeper *k, struct conn *conn);
+// Takes an order of the host's.
+enum order_status orders_give(struct keeper *k, struct reader *reader);
+void orders_send(struct keeper *k);
+// Whether orders up to this number have been carried out.
+bool orders_obeyed(const struct keeper *k, uint64_t number);
+// What the mirror tells. False if it must not.
+bool orders_heard(struct keeper *k, struct reader *reader);
+// Something was printed or typed: typing may no longer show, or show again.
+void orders_stir(struct keeper *k);
+void orders_tick(struct keeper *k);
+uint64_t orders_due(const struct keeper *k);

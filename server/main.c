@@ -76,6 +76,23 @@ static const struct command commands[] = {
 	"      --ssh=CMD  how to run ssh, with its options (default: ssh)\n"
 	"  Comes back by itself when the link is lost. Keys as for `mirrord view`.\n"},
     {"who", cmd_who, "[--json] [NAME]", "who watches a session", "      --json  for programs\n"},
+    {"pause", cmd_pause, "[NAME]", "draw a curtain: viewers see nothing of the session", ""},
+    {"resume", cmd_resume, "[NAME]", "show the session again", ""},
+    {"say", cmd_say, "[-n NAME] [--for=TIME] TEXT", "show viewers a line beside the session",
+	"  -n, --name=NAME  the session\n"
+	"      --for=TIME   for so long: 30s, 5m, 2h; without it until the next\n"
+	"  An empty TEXT takes the line away.\n"},
+    {"lock", cmd_lock, "[--ask] [NAME]", "let nobody else in",
+	"      --ask  but ask about each\n"},
+    {"unlock", cmd_unlock, "[NAME]", "let others in again, unasked", ""},
+    {"kick", cmd_kick, "[-n NAME] [--ban] GUEST", "send a viewer away",
+	"  -n, --name=NAME  the session\n"
+	"      --ban        and shut them out until the session ends or they are admitted\n"
+	"  GUEST is a name, or the fingerprint of a key, as `mirrord who` shows them.\n"},
+    {"admit", cmd_admit, "[-n NAME] GUEST", "let in who asks, or who was shut out",
+	"  -n, --name=NAME  the session\n"},
+    {"events", cmd_events, "[--exec=CMD] [NAME]", "print what happens in a session, as JSON lines",
+	"      --exec=CMD  run a shell command for each, with the line on its input\n"},
     {"dump", cmd_dump, "[--format=text|json|ansi|html|vt] [NAME]", "print a session's screen",
 	"      --format=FORMAT  text (default), json, ansi or html; vt: all of the terminal's\n"
 	"                       state, for programs of the host's\n"},

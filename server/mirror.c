@@ -2,6 +2,7 @@
 // `mirrord mirror`: the process that holds the model. It is fed the PTY's bytes by the keeper on fd 3
 // and serves viewers on fd 4. It is treated as exposed: sandboxed before it reads the first byte.
 #include "server/commands.h"
+#include "server/curtain.h"
 #include "server/cut.h"
 #include "server/sandbox.h"
 #include "server/viewers.h"
@@ -26,6 +27,7 @@
 #define OUT_MAX (1u << 20)      // more unsent than this, and no more is read
 #define GOODBYE_MS 1000         // for viewers to take their last frame
 #define FDS_WANTED (LIMIT_VIEWERS + 64)
+#define PAUSED_TEXT "the host has paused"
 #define FIRST_ROWS 24 // until the keeper says
 #define FIRST_COLS 80
 
@@ -40,7 +42,10 @@ struct mirror {
 	struct buf in, out; // of the channel
 	struct cut cut;
 	struct viewers *viewers;
-	bool ended; // the session is over
+	struct orders orders;   // the host's
+	bool drawn;             // the curtain: viewers see nothing of the model's
+	struct screen *curtain; // what they see then; NULL: none yet
+	bool ended;             // the session is over
 };
 
 static void on_channel(uv_poll_t *poll, int status, int events);
@@ -123,12 +128,22 @@ schedule(struct mirror *mirror)
 		uv_timer_start(&mirror->timer, on_timer, due > now ? due - now : 0, 0);
 }
 
+// What viewers see, a new reference: there is no other way for the model's screen to get to one.
 static struct screen *
 give_screen(void *user)
 {
 	struct mirror *mirror = user;
+	struct screen *screen = model_screen(mirror->model);
+	struct screen *old = mirror->curtain;
 
-	return model_screen(mirror->model);
+	if (!mirror->drawn)
+		return screen;
+	if (!old || old->rows != screen->rows || old->cols != screen->cols) {
+		mirror->curtain = curtain_new(screen->rows, screen->cols, PAUSED_TEXT);
+		screen_unref(old);
+	}
+	screen_unref(screen);
+	return screen_ref(mirror->curtain);
 }
 
 static void
@@ -153,7 +168,19 @@ give_history(void *user)
 {
 	const struct mirror *mirror = user;
 
-	return mirror->model;
+	return mirror->drawn ? NULL : mirror->model;
+}
+
+static void
+on_event(void *user, enum event event, const struct view_person *person)
+{
+	struct mirror *mirror = user;
+	size_t begin = msg_begin(&mirror->out, MIRROR_EVENT);
+
+	buf_put_u8(&mirror->out, (uint8_t)event);
+	view_event_put(&mirror->out, person);
+	msg_end(&mirror->out, begin);
+	flush(mirror);
 }
 
 static void
@@ -183,7 +210,7 @@ cut_frame(struct mirror *mirror)
 
 	if (cut_sync_late(&mirror->cut, now))
 		model_sync_end(mirror->model);
-	screen = model_screen(mirror->model);
+	screen = give_screen(mirror);
 	changed = viewers_show(mirror->viewers, screen);
 	screen_unref(screen);
 	cut_done(&mirror->cut, now, changed);
@@ -220,12 +247,26 @@ fed(struct mirror *mirror, size_t len, bool more)
 
 // ---- from the keeper ---------------------------------------------------------------------------
 
+// Also what was printed before the host resumed is behind the curtain, and what scrolled away.
+static void
+move_curtain(struct mirror *mirror)
+{
+	const struct orders *orders = &mirror->orders;
+	bool drawn = orders->paused || mirror->offset < orders->resumed_at;
+
+	if (mirror->drawn && !drawn && orders->resumed_at)
+		viewers_history_from(mirror->viewers, model_history_end(mirror->model));
+	mirror->drawn = drawn;
+}
+
 static bool
 on_bytes(struct mirror *mirror, struct reader *reader)
 {
 	model_feed(mirror->model, reader->data, reader->len);
 	mirror->offset += reader->len;
 	mirror->ack_due = true;
+	if (mirror->drawn)
+		move_curtain(mirror);
 	return true;
 }
 
@@ -262,6 +303,22 @@ on_restore(struct mirror *mirror, struct reader *reader)
 	return true;
 }
 
+// The second message to a new mirror: not before this does it serve anybody.
+static bool
+on_orders(struct mirror *mirror, struct reader *reader)
+{
+	const uint64_t obeyed[] = {EVENT_OBEYED, reader_varint(reader)};
+
+	if (!orders_get(&mirror->orders, reader))
+		return false;
+	move_curtain(mirror);
+	viewers_order(mirror->viewers, &mirror->orders);
+	cut_frame(mirror);
+	schedule(mirror);
+	put_numbers(mirror, MIRROR_EVENT, obeyed, sizeof(obeyed) / sizeof(obeyed[0]));
+	return true;
+}
+
 static bool
 on_dump(struct mirror *mirror, struct reader *reader)
 {
@@ -292,6 +349,7 @@ static bool (*const handlers[])(struct mirror *mirror, struct reader *reader) = 
     [KEEPER_RESIZE] = on_resize,
     [KEEPER_DUMP] = on_dump,
     [KEEPER_ENDED] = on_ended,
+    [KEEPER_ORDERS] = on_orders,
 };
 
 // Handles the whole messages that have come. False if one is none of the keeper's.
@@ -398,6 +456,7 @@ start(struct mirror *mirror, const char *name, uint64_t since)
 	    .printed = give_printed,
 	    .history = give_history,
 	    .count = on_count,
+	    .event = on_event,
 	    .user = mirror};
 	const struct model_events events = events_of(mirror);
 
@@ -407,10 +466,14 @@ start(struct mirror *mirror, const char *name, uint64_t since)
 	mirror->channel.data = mirror;
 	uv_timer_init(&mirror->loop, &mirror->timer);
 	mirror->timer.data = mirror;
+	mirror->drawn = true; // until the host's orders are known
 	cut_init(&mirror->cut);
 	mirror->model = model_new(FIRST_ROWS, FIRST_COLS, &events);
 	mirror->viewers = viewers_new(&mirror->loop, LISTENER_FD, &session, &source);
-	return mirror->viewers != NULL;
+	if (!mirror->viewers)
+		return false;
+	viewers_listen(mirror->viewers, false);
+	return true;
 }
 
 int

@@ -6,6 +6,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -21,6 +22,26 @@ option_bad(const char *command, int option, char **argv)
 		fprintf(
 		    stderr, "mirrord: %s \"%s\"; see `mirrord --help`\n", what, argv[optind - 1]);
 	return EX_USAGE;
+}
+
+bool
+option_seconds(const char *text, uint32_t *seconds)
+{
+	static const char units[] = "smh";
+	static const unsigned long factor[] = {1, 60, 3600};
+	const char *unit;
+	char *end;
+	unsigned long value;
+
+	if (*text < '0' || *text > '9' || strlen(text) > 6)
+		return false;
+	value = strtoul(text, &end, 10);
+	unit = *end ? strchr(units, *end) : units;
+	if (!unit || (*end && end[1]))
+		return false;
+	value *= factor[unit - units];
+	*seconds = (uint32_t)value;
+	return value >= 1 && value <= 86400;
 }
 
 bool

@@ -9,6 +9,9 @@
 // `command` is NULL for hosting. Returns EX_USAGE.
 int option_bad(const char *command, int option, char **argv);
 
+// A time such as 90, 30s, 5m or 2h, in seconds: 1 to a day. False: it is none.
+bool option_seconds(const char *text, uint32_t *seconds);
+
 // The value of --size, COLSxROWS: 0 means 80x24, and what is larger than a screen can be is cut, with a
 // warning. False: it is no size, and a line has said so.
 bool option_size(const char *text, uint16_t *rows, uint16_t *cols);

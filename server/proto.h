@@ -34,6 +34,7 @@ enum view_frame_flag {
 enum view_role {
 	VIEW_ROLE_VIEW = 0,  // gets frames until it leaves
 	VIEW_ROLE_QUERY = 1, // asks and gets answers; not a viewer in `who`
+	VIEW_ROLE_BACK = 2,  // VIEW, by one whom the mirror's predecessor had let in
 };
 
 // ---- keeper <-> mirror, on an inherited socket pair --------------------------------------------
@@ -47,12 +48,14 @@ enum keeper_msg {
 	KEEPER_RESIZE = 0x03,  // varint rows, cols
 	KEEPER_DUMP = 0x04,    // asks for a dump of the state where this message stands in the stream
 	KEEPER_ENDED = 0x05,   // the child's exit status: say goodbye to viewers, then exit
+	KEEPER_ORDERS = 0x06,  // varint number, the host's orders; the second message, and when they change
 	// mirror to keeper; `offset` counts the PTY bytes since the session began
 	MIRROR_READY = 0x41, // sandboxed and listening
 	MIRROR_ACK = 0x42,   // varint offset: all bytes up to here are in the model
 	MIRROR_DUMP = 0x43,  // varint offset, dump
 	MIRROR_REPLY = 0x44, // varint offset, kind, a, b: an answer the keeper may format
 	MIRROR_VIEWERS = 0x45, // varint count, for `mirrord list`
+	MIRROR_EVENT = 0x46,   // enum event, its fields: for CONTROL_EVENT; or EVENT_OBEYED
 };
 
 // ---- control: front and commands <-> keeper, on NAME.control, for the host's uid ---------------
@@ -67,6 +70,8 @@ enum control_msg {
 	CONTROL_INPUT = 0x06,  // what the host typed
 	CONTROL_RESIZE = 0x07, // varint rows, cols
 	CONTROL_DETACH = 0x08, // leave the session running
+	CONTROL_ORDER = 0x09,  // enum order, its fields; not answered if it is the front's
+	CONTROL_EVENTS = 0x0a, // asks for CONTROL_EVENT from now on
 	// from the keeper
 	CONTROL_OK = 0x41,
 	CONTROL_ERROR = 0x42,   // exit status, one sentence
@@ -75,6 +80,34 @@ enum control_msg {
 	CONTROL_OUTPUT = 0x45,  // PTY output
 	CONTROL_EXIT = 0x46,    // exit status of the child (128+n for a signal)
 	CONTROL_TAKEN = 0x47,   // another front took over
+	CONTROL_EVENT = 0x48,   // varint number, time (unix ms), enum event, its fields
+};
+// Fields: see server/event.c. What the keeper tells has numbers below EVENT_JOINED.
+enum event {
+	EVENT_PAUSED = 1,
+	EVENT_RESUMED = 2,
+	EVENT_LOCKED = 3,
+	EVENT_UNLOCKED = 4,
+	EVENT_SAID = 5,
+	EVENT_ASK_ON = 6,
+	EVENT_ASK_OFF = 7,
+	EVENT_ADMITTED = 8,
+	EVENT_BANNED = 9,
+	EVENT_HIDDEN = 10, // what is typed does not show
+	EVENT_SHOWN = 11,
+	EVENT_ATTACHED = 12,
+	EVENT_DETACHED = 13,
+	EVENT_MIRROR_LOST = 14,
+	EVENT_ENDED = 15,
+	EVENT_FORGOTTEN = 16,
+	// of the mirror's: who it is about, and how they came
+	EVENT_JOINED = 64,
+	EVENT_LEFT = 65,
+	EVENT_ASKS = 66,      // waits for the host's word
+	EVENT_REFUSED = 67,   // was not let in
+	EVENT_TIMED_OUT = 68, // the host has not said a word: shut out
+	EVENT_KICKED = 69,
+	EVENT_OBEYED = 127, // never told to clients: varint number of the orders carried out
 };
 
 // ---- link: `mirrord watch` <-> `mirrord view --frames`, through ssh ------------------------------
@@ -99,6 +132,11 @@ enum link_msg {
 // ---- limits ------------------------------------------------------------------------------------
 #define LIMIT_NAME 64             // bytes of a session's or person's name
 #define LIMIT_TEXT 256            // bytes of any other string from a peer
+#define LIMIT_SAY 200             // bytes of what the host says: there is more to show beside
+#define LIMIT_KEY 128             // bytes of a key's fingerprint that a rule can be about
+#define LIMIT_RULES 320           // people whom the host has admitted or shut out
+#define LIMIT_ASK_MS 30000        // for the host to say whether somebody may watch
+#define LIMIT_EVENTS 64           // events that a listener may be behind
 #define LIMIT_VIEWERS 1024        // connections a mirror serves at once
 #define LIMIT_ACCOUNT_VIEWERS 256 // of them from one uid that is not the host's
 #define LIMIT_PEOPLE 8192         // in one list of who watches

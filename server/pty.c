@@ -151,3 +151,20 @@ pty_nudge(struct pty *pty)
 	if (front > 1)
 		kill(-front, SIGWINCH);
 }
+
+// Line by line without echo: getpass(), sudo, ssh, `read -s`. Key by key without echo is what editors
+// and shells do all the time; but who reads a secret that way (`read -s -n 1`, sudo's pwfeedback) leaves
+// the rest as for lines: Enter is a newline, ^C interrupts, output is processed, and ECHOE stands for
+// when ECHO is back. Line editors tell Enter from ^J, full-screen programs take ^C or clear ECHOE.
+bool
+pty_hides_typing(const struct pty *pty)
+{
+	const tcflag_t input = ICRNL | INLCR, local = ISIG | ECHOE;
+	struct termios now;
+
+	if (tcgetattr(pty->master, &now) < 0 || (now.c_lflag & ECHO))
+		return false;
+	return (now.c_lflag & ICANON) ||
+	       ((now.c_iflag & input) == ICRNL && (now.c_lflag & local) == local &&
+		   (now.c_oflag & OPOST));
+}

@@ -2,6 +2,7 @@
 // A pseudo terminal and the child on it.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <termios.h>
@@ -24,6 +25,8 @@ int pty_resize(struct pty *pty, uint16_t rows, uint16_t cols);
 void pty_signal(struct pty *pty, int signal);
 // Asks the program in the foreground to paint again.
 void pty_nudge(struct pty *pty);
+// Whether a program reads what the host types without showing it: a password, as a rule.
+bool pty_hides_typing(const struct pty *pty);
 
 // Every signal as a new program expects it.
 void pty_default_signals(void);

@@ -7,7 +7,7 @@
 #include "vt/ansi.h"
 #include "vt/window.h"
 
-#define SENDER_NOTICE 120 // bytes of a line shown over the last row, with its NUL
+#define SENDER_NOTICE 257 // bytes of a line shown over the last row, with its NUL
 
 struct sender {
 	struct ansi *ansi; // owned

@@ -426,6 +426,17 @@ session_find(
 }
 
 int
+session_find_own(const char *name, struct session *session, char why[SESSION_WHY])
+{
+	const char *inside = getenv("MIRRORD_SESSION");
+
+	return session_find(name                ? name
+			    : inside && *inside ? inside
+						: NULL,
+	    SESSION_OWN, session, why);
+}
+
+int
 session_connect(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -49,6 +49,10 @@ struct session *session_list(enum session_scope scope, size_t *count, char why[S
 int session_find(
     const char *name, enum session_scope scope, struct session *session, char why[SESSION_WHY]);
 
+// One's own session: the one called `name`; without a name that in which this process runs, or the only
+// one. As session_find().
+int session_find_own(const char *name, struct session *session, char why[SESSION_WHY]);
+
 // Connects to a socket without blocking (the fd is nonblocking, close-on-exec). -1 with errno:
 // ECONNREFUSED means nobody listens any more, EAGAIN that its backlog is full.
 int session_connect(const char *path);

@@ -258,6 +258,7 @@ connect_once(struct upstream *up)
 static bool
 dial(struct upstream *up)
 {
+	up->hello.role = VIEW_ROLE_BACK;
 	up->hello.rows = up->now.rows;
 	up->hello.cols = up->now.cols;
 	if (connect_once(up) == 0) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
 // One connection to the view socket: its hello, its requests, and the one message it is being sent.
+#include "server/curtain.h"
 #include "server/viewers_impl.h"
 
 #include <errno.h>
@@ -19,7 +20,8 @@
 #define ACCOUNT_TOKENS_MAX (2 * LIMIT_ACCOUNT_VIEWERS)
 #define ACCOUNT_TOKENS_PER_S 32
 #define HOST_RESERVED 16 // connections kept for the host, however many watch
-#define REFUSED_MAX 8    // connections without a place that wait to be told so
+#define ASKED_TEXT "waiting for the host to let you in"
+#define REFUSED_MAX 8 // connections without a place that wait to be told so
 
 static void process(struct viewer *viewer);
 
@@ -27,14 +29,20 @@ static void process(struct viewer *viewer);
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
+// Who asks reads its answer before it asks again, so that nothing piles up.
+static bool
+listens(const struct viewer *viewer)
+{
+	return viewer->state == VIEWER_HELLO || viewer->state == VIEWER_ASKED ||
+	       viewer->state == VIEWER_VIEW ||
+	       (viewer->state == VIEWER_QUERY && !viewer->pending && !viewer->asks);
+}
+
 static void
 update_events(struct viewer *viewer)
 {
 	bool writing = viewer->pending || viewer->behind || viewer->unaware || viewer->orders.len;
-	// Who asks reads its answer before it asks again, so that nothing piles up.
-	bool reading = viewer->state == VIEWER_HELLO || viewer->state == VIEWER_VIEW ||
-		       (viewer->state == VIEWER_QUERY && !viewer->pending && !viewer->asks);
-	int events = (reading ? UV_READABLE : 0) | (writing ? UV_WRITABLE : 0);
+	int events = (listens(viewer) ? UV_READABLE : 0) | (writing ? UV_WRITABLE : 0);
 
 	if (viewer->state == VIEWER_DEAD || events == viewer->events)
 		return;
@@ -52,6 +60,8 @@ set_state(struct viewer *viewer, enum viewer_state state)
 		viewers_left(viewer->viewers);
 	else if (state == VIEWER_VIEW)
 		viewers_joined(viewer->viewers);
+	if (watched || state == VIEWER_VIEW)
+		viewers_tell(viewer->viewers, watched ? EVENT_LEFT : EVENT_JOINED, viewer);
 }
 
 static void
@@ -123,12 +133,38 @@ viewer_send(struct viewer *viewer, struct blob *blob)
 }
 
 static void
+put_key(struct screen *screen, struct buf *out)
+{
+	size_t begin = msg_begin(out, VIEW_FRAME);
+
+	buf_put_u8(out, VIEW_FRAME_KEY);
+	frame_encode(NULL, screen, out);
+	msg_end(out, begin);
+}
+
+static void
 send_and_free(struct viewer *viewer, struct buf *bytes)
 {
 	struct blob *blob = blob_new(bytes);
 
 	viewer_send(viewer, blob);
 	blob_unref(blob);
+}
+
+// For one who waits to be let in: not even the session's size.
+static void
+send_curtain(struct viewer *viewer)
+{
+	const struct view_status *status = &viewer->person->status;
+	bool fits = status->rows && status->cols && status->rows <= SCREEN_ROWS_MAX &&
+		    status->cols <= SCREEN_COLS_MAX;
+	struct screen *screen =
+	    curtain_new(fits ? status->rows : 24, fits ? status->cols : 80, ASKED_TEXT);
+	struct buf out = {0};
+
+	put_key(screen, &out);
+	screen_unref(screen);
+	send_and_free(viewer, &out);
 }
 
 void
@@ -178,6 +214,9 @@ viewer_drained(struct viewer *viewer)
 	if (viewer->behind && viewer->state == VIEWER_VIEW) {
 		viewer->behind = false;
 		viewer_send(viewer, viewers_key(viewers));
+	} else if (viewer->behind && viewer->state == VIEWER_ASKED) {
+		viewer->behind = false;
+		send_curtain(viewer);
 	}
 	if (viewer->unaware && !viewer->pending && !viewer->behind && viewer->state == VIEWER_VIEW)
 		viewer->unaware = !viewer_try(viewer, viewers->notice);
@@ -196,18 +235,6 @@ viewer_drained(struct viewer *viewer)
 // ---- requests ----------------------------------------------------------------------------------
 
 static void
-put_key(struct viewers *viewers, struct buf *out)
-{
-	struct screen *screen = viewers->source.screen(viewers->source.user);
-	size_t begin = msg_begin(out, VIEW_FRAME);
-
-	buf_put_u8(out, VIEW_FRAME_KEY);
-	frame_encode(NULL, screen, out);
-	msg_end(out, begin);
-	screen_unref(screen);
-}
-
-static void
 take_status(struct viewer *viewer, const struct view_status *status)
 {
 	viewer->person->status = *status;
@@ -219,7 +246,7 @@ on_status(struct viewer *viewer, const struct msg *msg)
 {
 	struct view_status status;
 
-	if (viewer->state != VIEWER_VIEW || !view_status_get(msg, &status))
+	if (viewer->state == VIEWER_QUERY || !view_status_get(msg, &status))
 		viewer_bye(viewer, EX_PROTOCOL, "a malformed message");
 	else
 		take_status(viewer, &status);
@@ -228,28 +255,32 @@ on_status(struct viewer *viewer, const struct msg *msg)
 static void
 on_key(struct viewer *viewer, const struct msg *msg)
 {
+	struct viewers *viewers = viewer->viewers;
 	struct buf out = {0};
+	struct screen *screen;
 
 	(void)msg;
-	if (viewer->state == VIEWER_VIEW) {
+	if (viewer->state != VIEWER_QUERY) {
 		viewer->behind = true;
 		if (!viewer->pending)
 			viewer_drained(viewer);
 		return;
 	}
-	if (viewer->host) {
-		put_key(viewer->viewers, &out);
-		send_and_free(viewer, &out);
-	} else {
-		viewer_send(viewer, viewers_asked(viewer->viewers));
+	if (!viewer->host) {
+		viewer_send(viewer, viewers_asked(viewers));
+		return;
 	}
+	screen = viewers->source.screen(viewers->source.user);
+	put_key(screen, &out);
+	screen_unref(screen);
+	send_and_free(viewer, &out);
 }
 
 // Whether this peer may ask what only the host may.
 static bool
 is_host(struct viewer *viewer)
 {
-	if (viewer->host && viewer->state != VIEWER_VIEW)
+	if (viewer->host && viewer->state == VIEWER_QUERY)
 		return true;
 	viewer_bye(viewer, EX_NOPERM, "only the host of the session may ask for that");
 	return false;
@@ -344,6 +375,12 @@ refuse_version(struct viewer *viewer, uint64_t version)
 	viewer_bye(viewer, EX_PROTOCOL, text);
 }
 
+static bool
+is_believed(const struct viewer *viewer)
+{
+	return viewer->host || viewer->gid == viewer->viewers->session.guests;
+}
+
 // Who it is. The name and what sshd's environment said are believed only from the host's account
 // and from guest accounts: their forced command said so, and they can run nothing else.
 static void
@@ -353,7 +390,7 @@ introduce(struct viewer *viewer, const struct view_hello *hello)
 
 	if (!person)
 		abort();
-	if (viewer->host || viewer->gid == viewer->viewers->session.guests) {
+	if (is_believed(viewer)) {
 		memcpy(person->name, hello->name, sizeof(person->name));
 		memcpy(person->from, hello->from, sizeof(person->from));
 		memcpy(person->via, hello->via, sizeof(person->via));
@@ -386,8 +423,8 @@ query_due(const struct viewer *viewer)
 	return uv_now(viewer->viewers->loop) + LIMIT_QUERY_MS;
 }
 
-static void
-begin_view(struct viewer *viewer)
+void
+viewer_admit(struct viewer *viewer)
 {
 	viewer->printed = viewers_printed(viewer->viewers);
 	fps_note(&viewer->fps, uv_now(viewer->viewers->loop), 0);
@@ -396,6 +433,38 @@ begin_view(struct viewer *viewer)
 	viewer->unaware = viewer->viewers->notice != NULL;
 	if (!viewer->pending)
 		viewer_drained(viewer);
+}
+
+static void
+wait_for_host(struct viewer *viewer)
+{
+	set_state(viewer, VIEWER_ASKED);
+	viewer->due = uv_now(viewer->viewers->loop) + LIMIT_ASK_MS;
+	viewer->behind = true;
+	viewers_tell(viewer->viewers, EVENT_ASKS, viewer);
+	if (!viewer->pending)
+		viewer_drained(viewer);
+}
+
+// As the host has ordered. That it was in before is believed of those whose name is: they run our
+// program and nothing else.
+static void
+come_in(struct viewer *viewer, uint8_t role)
+{
+	bool was_in = role == VIEW_ROLE_BACK && is_believed(viewer);
+	enum orders_verdict verdict = viewers_judge(viewer->viewers, viewer, was_in);
+
+	viewer->back = was_in;
+	if (verdict == VERDICT_ASK && role != VIEW_ROLE_QUERY) {
+		wait_for_host(viewer);
+	} else if (verdict != VERDICT_IN) {
+		viewers_refuse(viewer->viewers, viewer, verdict);
+	} else if (role == VIEW_ROLE_QUERY) {
+		set_state(viewer, VIEWER_QUERY);
+		viewer->due = query_due(viewer);
+	} else {
+		viewer_admit(viewer);
+	}
 }
 
 static void
@@ -420,11 +489,7 @@ on_hello(struct viewer *viewer, const struct msg *msg)
 	welcome(viewer);
 	if (viewer->state == VIEWER_DEAD)
 		return;
-	viewer->due = query_due(viewer);
-	if (hello.role == VIEW_ROLE_VIEW)
-		begin_view(viewer);
-	else
-		set_state(viewer, VIEWER_QUERY);
+	come_in(viewer, hello.role);
 	viewers_schedule(viewer->viewers); // its deadline is met, or another begins
 	update_events(viewer);
 }
@@ -481,16 +546,9 @@ take_token(struct viewer *viewer)
 
 	if (!bucket_take(&viewer->bucket, now, TOKENS_MAX, TOKENS_PER_S))
 		return false;
-	return viewer->host || viewer->state == VIEWER_VIEW ||
+	return viewer->host || viewer->state == VIEWER_VIEW || viewer->state == VIEWER_ASKED ||
 	       bucket_take(&viewers->account[viewer->uid % VIEWERS_BUCKETS], now,
 		   ACCOUNT_TOKENS_MAX, ACCOUNT_TOKENS_PER_S);
-}
-
-static bool
-listens(const struct viewer *viewer)
-{
-	return viewer->state == VIEWER_HELLO || viewer->state == VIEWER_VIEW ||
-	       (viewer->state == VIEWER_QUERY && !viewer->pending && !viewer->asks);
 }
 
 // Takes the whole messages out of what has come.

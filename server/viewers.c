@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define ACCEPT_AT_ONCE 16    // connections taken before others have their turn
@@ -168,12 +169,14 @@ viewers_add(struct viewers *viewers, struct viewer *viewer)
 
 static void on_listener(uv_poll_t *poll, int status, int events);
 
-static void
-listen_again(struct viewers *viewers)
+void
+viewers_listen(struct viewers *viewers, bool listen)
 {
 	viewers->full = false;
-	if (!viewers->farewell)
+	if (listen && !viewers->farewell)
 		uv_poll_start(&viewers->listener, UV_READABLE, on_listener);
+	else
+		uv_poll_stop(&viewers->listener);
 }
 
 void
@@ -183,7 +186,7 @@ viewers_remove(struct viewers *viewers, struct viewer *viewer)
 	*(viewer->next ? &viewer->next->prev : &viewers->last) = viewer->prev;
 	viewers->connections--;
 	if (viewers->full)
-		listen_again(viewers);
+		viewers_listen(viewers, true);
 }
 
 void
@@ -239,8 +242,19 @@ on_listener(uv_poll_t *poll, int status, int events)
 static bool
 has_deadline(const struct viewer *viewer)
 {
-	return viewer->state == VIEWER_HELLO || viewer->state == VIEWER_QUERY ||
-	       viewer->state == VIEWER_CLOSING;
+	return viewer->state == VIEWER_HELLO || viewer->state == VIEWER_ASKED ||
+	       viewer->state == VIEWER_QUERY || viewer->state == VIEWER_CLOSING;
+}
+
+static void
+on_deadline(struct viewer *viewer)
+{
+	if (viewer->state != VIEWER_ASKED) {
+		viewer_close(viewer);
+		return;
+	}
+	viewers_tell(viewer->viewers, EVENT_TIMED_OUT, viewer);
+	viewer_bye(viewer, EX_NOPERM, "the host has not let you in");
 }
 
 static void
@@ -252,12 +266,12 @@ on_timer(uv_timer_t *timer)
 	for (struct viewer *viewer = viewers->first, *next; viewer; viewer = next) {
 		next = viewer->next;
 		if (has_deadline(viewer) && viewer->due <= now)
-			viewer_close(viewer);
+			on_deadline(viewer);
 		else if (viewer_waits(viewer))
 			viewer_drained(viewer);
 	}
 	if (viewers->full)
-		listen_again(viewers);
+		viewers_listen(viewers, true);
 	viewers_schedule(viewers);
 }
 
@@ -300,7 +314,7 @@ viewers_new(uv_loop_t *loop, int listener, const struct viewers_session *session
 		return NULL;
 	}
 	viewers->listener.data = viewers;
-	uv_poll_start(&viewers->listener, UV_READABLE, on_listener);
+	viewers_listen(viewers, true);
 	return viewers;
 }
 

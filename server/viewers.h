@@ -4,6 +4,7 @@
 // has drained: nothing is queued for anybody, and nobody is waited for.
 #pragma once
 
+#include "server/orders.h"
 #include "server/viewproto.h"
 #include "vt/screen.h"
 
@@ -20,7 +21,9 @@ struct viewers_source {
 	const struct model *(*history)(void *user);
 	uint64_t (*printed)(void *user);         // bytes of the program's so far; may be NULL
 	void (*count)(void *user, size_t count); // of viewers, after it changed
-	void *user;                              // borrowed
+	// Somebody came, went, asks; may be NULL.
+	void (*event)(void *user, enum event event, const struct view_person *person);
+	void *user; // borrowed
 };
 
 struct viewers_session {
@@ -49,6 +52,13 @@ size_t viewers_cut(struct viewers *viewers, const struct view_cut *cut);
 size_t viewers_cut_guests(struct viewers *viewers, const struct view_cut *cut);
 // Who watches, here and through such edges, as view_guests_put() takes them; malloc'ed.
 struct view_person *viewers_people(const struct viewers *viewers, size_t *count);
+// Carries the host's orders out, on those who watch and those who come; the screen that the source
+// gives is the source's to change. `orders` is borrowed, and stands. Takes connections from now on.
+void viewers_order(struct viewers *viewers, const struct orders *orders);
+// Lines of history before this one (of all that ever were) are not to be read.
+void viewers_history_from(struct viewers *viewers, uint64_t line);
+// Whether connections are taken; they wait in the backlog else.
+void viewers_listen(struct viewers *viewers, bool listen);
 // Says goodbye to all and takes nobody in any more.
 void viewers_bye(struct viewers *viewers, int status, const char *text);
 // Whether all connections are closed.

@@ -22,9 +22,13 @@ viewer_on_guests(struct viewer *viewer, const struct msg *msg)
 		free(guests);
 		viewer_bye(viewer, EX_NOPERM, "only the host's edges may serve others");
 	} else {
-		free(viewer->guests);
+		struct view_person *before = viewer->guests;
+		size_t before_count = viewer->guest_count;
+
 		viewer->guests = guests;
 		viewer->guest_count = count;
+		viewers_judge_guests(viewer, before, before_count);
+		free(before);
 	}
 }
 

@@ -26,11 +26,13 @@ screen_of(const struct model *model, size_t from, uint16_t rows, uint16_t cols)
 
 // As many of the lines as fit; one does, whatever is in it.
 static void
-put_lines(
-    struct buf *out, const struct model *model, const struct view_history_ask *ask, uint16_t cols)
+put_lines(struct buf *out, const struct viewers *viewers, const struct model *model,
+    const struct view_history_ask *ask, uint16_t cols)
 {
-	uint64_t len = model ? model_history_len(model) : 0;
+	uint64_t all = model ? model_history_len(model) : 0;
 	struct view_history answer = {.end = model ? model_history_end(model) : 0};
+	uint64_t len =
+	    viewers->history_from < answer.end ? least(all, answer.end - viewers->history_from) : 0;
 	uint64_t count =
 	    least(least(ask->count, len), least(LIMIT_HISTORY_ROWS, LIMIT_HISTORY_CELLS / cols));
 
@@ -40,8 +42,8 @@ put_lines(
 		answer.first = answer.oldest;
 	for (;; count /= 2) {
 		if (count)
-			answer.rows = screen_of(
-			    model, (size_t)(answer.first - answer.oldest), (uint16_t)count, cols);
+			answer.rows = screen_of(model, (size_t)(answer.first + all - answer.end),
+			    (uint16_t)count, cols);
 		out->len = 0;
 		view_history_put(out, &answer);
 		screen_unref(answer.rows);
@@ -61,6 +63,12 @@ has_turn(struct viewer *viewer)
 }
 
 void
+viewers_history_from(struct viewers *viewers, uint64_t line)
+{
+	viewers->history_from = line;
+}
+
+void
 viewer_history(struct viewer *viewer)
 {
 	struct viewers *viewers = viewer->viewers;
@@ -76,7 +84,7 @@ viewer_history(struct viewer *viewer)
 	}
 	viewer->asks = false;
 	screen = source->screen(source->user);
-	put_lines(&out, model, &viewer->ask, screen->cols);
+	put_lines(&out, viewers, model, &viewer->ask, screen->cols);
 	screen_unref(screen);
 	blob = blob_new(&out);
 	viewer_send(viewer, blob);

@@ -21,6 +21,7 @@ struct bucket {
 
 enum viewer_state {
 	VIEWER_HELLO,   // nothing but a HELLO is taken, and that within LIMIT_HELLO_MS
+	VIEWER_ASKED,   // waits for the host's word, LIMIT_ASK_MS at most, and sees nothing
 	VIEWER_VIEW,    // gets frames
 	VIEWER_QUERY,   // asks and gets answers, each within LIMIT_QUERY_MS
 	VIEWER_CLOSING, // closed when what is pending has been sent
@@ -43,6 +44,7 @@ struct viewer {
 	pid_t pid;
 	bool host;            // the session's owner, or root
 	bool behind;          // has missed a frame, or asked: a key frame when nothing is pending
+	bool back;            // was let in by a mirror before this one
 	bool unaware;         // does not know the notice yet: it goes after that key frame
 	struct buf in;        // owned; at most one unfinished message
 	struct blob *pending; // a reference, or NULL
@@ -73,6 +75,9 @@ struct viewers {
 	struct blob *asked;   // key frame for guests' queries, or NULL
 	uint64_t asked_at;    // loop time, ms
 	struct bucket account[VIEWERS_BUCKETS]; // hellos and queries of guests, by uid
+	uint64_t history_from;                  // lines before this one are nobody's
+	const struct orders *host_orders;       // borrowed; NULL: none
+	char said[LIMIT_TEXT + 1];              // the notice that they lead to
 	struct blob *notice;                    // the last there was, or NULL
 	struct bucket reading[VIEWERS_BUCKETS]; // lines of history, likewise
 	struct blob *farewell;                  // set by viewers_bye()
@@ -103,6 +108,8 @@ void viewer_bye(struct viewer *viewer, int status, const char *text);
 // Nothing is pending any more: sends a key frame if it is behind, the notice, and the farewell.
 void viewer_drained(struct viewer *viewer);
 void viewer_close(struct viewer *viewer);
+// From now on it gets frames.
+void viewer_admit(struct viewer *viewer);
 
 // The set's side, viewers.c.
 void viewers_add(struct viewers *viewers, struct viewer *viewer);
@@ -120,6 +127,15 @@ size_t viewers_of(const struct viewers *viewers, uid_t uid);
 uint64_t viewers_printed(const struct viewers *viewers);
 // VIEW_GUESTS: who watches through this edge, which must be the host's.
 void viewer_on_guests(struct viewer *viewer, const struct msg *msg);
+// Whether this one may see what there is to be seen. `was_in`: it did already.
+enum orders_verdict viewers_judge(
+    const struct viewers *viewers, const struct viewer *viewer, bool was_in);
+// Cuts those of an edge's guests that may not see it; `before` are those that it told of last.
+void viewers_judge_guests(
+    struct viewer *viewer, const struct view_person *before, size_t before_count);
+// Sends it away, with a word why.
+void viewers_refuse(struct viewers *viewers, struct viewer *viewer, enum orders_verdict verdict);
+void viewers_tell(struct viewers *viewers, enum event event, const struct viewer *viewer);
 void viewers_tell_version(struct viewers *viewers, const char *text);
 // Sets the timer to the next deadline.
 void viewers_schedule(struct viewers *viewers);

@@ -119,7 +119,7 @@ view_hello_get(const struct msg *msg, struct view_hello *hello)
 	view_text_get(&reader, hello->from, LIMIT_TEXT);
 	view_text_get(&reader, hello->via, LIMIT_TEXT);
 	view_text_get(&reader, hello->key, LIMIT_TEXT);
-	return reader_done(&reader) && hello->role <= VIEW_ROLE_QUERY;
+	return reader_done(&reader) && hello->role <= VIEW_ROLE_BACK;
 }
 
 static void
@@ -223,6 +223,21 @@ view_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1])
 
 	view_text_get(&reader, text, LIMIT_TEXT);
 	return reader_done(&reader);
+}
+
+// Who it is comes first, as an order has it (struct order_who). Nothing in it is longer than what fits
+// into the keeper's messages.
+void
+view_event_put(struct buf *out, const struct view_person *person)
+{
+	bool fits = strlen(person->key) <= LIMIT_KEY;
+
+	put_text(out, fits ? person->key : "");
+	put_text(out, person->name);
+	buf_put_varint(out, person->uid);
+	buf_put_varint(out, person->pid);
+	put_text(out, strlen(person->from) <= LIMIT_NAME ? person->from : "");
+	put_text(out, strlen(person->via) <= LIMIT_NAME ? person->via : "");
 }
 
 void

@@ -85,6 +85,9 @@ void view_history_put(struct buf *out, const struct view_history *history);
 // A record of VIEW_WHO_IS, whose payload starts with the session's rows and cols and the count.
 void view_person_put(struct buf *out, const struct view_person *person);
 
+// What an event says about a viewer, without the message around it.
+void view_event_put(struct buf *out, const struct view_person *person);
+
 // Each reads a payload. False if it is malformed: too short or long, a number out of range, a string
 // that is not clean. view_hello_get() is true for a HELLO of another version too, of which nothing
 // but the version is read.

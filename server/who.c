@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: ISC
 // `mirrord who`: who watches a session.
+#include "server/who.h"
+
 #include "server/commands.h"
 #include "server/option.h"
-#include "server/session.h"
 #include "server/viewclient.h"
 
 #include <getopt.h>
@@ -14,12 +15,6 @@
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
-
-struct who {
-	uint16_t rows, cols; // of the session
-	size_t count;
-	struct view_person *people; // owned
-};
 
 static int
 fail(int status, const char *text)
@@ -50,18 +45,17 @@ parse_answer(const struct msg *msg, struct who *who)
 
 // ---- how it is shown ---------------------------------------------------------------------------
 
-// Without --as, the login name; without one of those, the number.
-static void
-name_of(const struct view_person *person, char *to, size_t size)
+void
+who_name(const struct view_person *person, char name[WHO_NAME])
 {
 	const struct passwd *user = getpwuid((uid_t)person->uid);
 
 	if (*person->name)
-		snprintf(to, size, "%s", person->name);
+		snprintf(name, WHO_NAME, "%s", person->name);
 	else if (user && view_text_clean(user->pw_name, strlen(user->pw_name)))
-		snprintf(to, size, "%s", user->pw_name);
+		snprintf(name, WHO_NAME, "%s", user->pw_name);
 	else
-		snprintf(to, size, "uid %" PRIu32, person->uid);
+		snprintf(name, WHO_NAME, "uid %" PRIu32, person->uid);
 }
 
 static bool
@@ -121,11 +115,11 @@ print_remarks(const struct who *who, const struct view_person *person)
 static void
 print_person(const struct who *who, const struct view_person *person)
 {
-	char name[LIMIT_TEXT], since[32], size[32], rtt[32], lag[32], bytes[32], ratio[32];
+	char name[WHO_NAME], since[32], size[32], rtt[32], lag[32], bytes[32], ratio[32];
 	time_t at = (time_t)person->since;
 	struct tm local;
 
-	name_of(person, name, sizeof(name));
+	who_name(person, name);
 	strftime(since, sizeof(since), time(NULL) - at < TODAY_S ? "%H:%M" : "%b %e",
 	    localtime_r(&at, &local));
 	snprintf(size, sizeof(size), "%ux%u", person->status.cols, person->status.rows);
@@ -156,9 +150,9 @@ json_of(const struct who *who, const struct view_person *person)
 {
 	const struct view_status *status = &person->status;
 	double ratio = ratio_of(person);
-	char name[LIMIT_TEXT];
+	char name[WHO_NAME];
 
-	name_of(person, name, sizeof(name));
+	who_name(person, name);
 	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:i, s:i, s:b, s:I, s:I, s:I, s:I, "
 			 "s:f, s:I, s:o}",
 	    "name", name, "uid", (json_int_t)person->uid, "pid", (json_int_t)person->pid, "via",
@@ -184,20 +178,28 @@ print_json(const struct who *who)
 
 // ---- the command -------------------------------------------------------------------------------
 
-static int
-ask(const struct session *session, struct who *who)
+int
+who_ask(const struct session *session, struct who *who)
 {
 	struct viewclient client;
 	struct view_bye bye;
 	struct msg msg;
 	int status = EX_OK;
 
+	*who = (struct who){0};
 	if (!viewclient_ask(&client, session->view, VIEW_WHO, VIEW_WHO_IS, &msg, &bye))
 		return fail(bye.status, bye.text);
 	if (!parse_answer(&msg, who))
 		status = fail(EX_PROTOCOL, "the session sent a malformed list");
 	viewclient_close(&client);
 	return status;
+}
+
+void
+who_fini(struct who *who)
+{
+	free(who->people);
+	*who = (struct who){0};
 }
 
 int
@@ -222,9 +224,9 @@ cmd_who(int argc, char **argv)
 	status = session_find(argv[optind], SESSION_OWN, &session, why);
 	if (status != EX_OK)
 		return fail(status, why);
-	status = ask(&session, &who);
+	status = who_ask(&session, &who);
 	if (status == EX_OK)
 		(json ? print_json : print_table)(&who);
-	free(who.people);
+	who_fini(&who);
 	return status;
 }

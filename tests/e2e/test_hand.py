@@ -3,9 +3,22 @@
 
 import json
 import os
+import pwd
 import signal
+import subprocess
+import threading
+import time
 
+import pytest
+import rig
+import wire
 from rig import wait_until
+from test_readonly import start_recorder, wait_view_socket
+from test_view import LEFT, cat, rows_of, view
+from test_watch import link  # noqa: F401  (a fixture)
+
+EFFECT_S = 0.2  # from an order to what host and guests see of it, on a quiet machine
+CURTAIN = "the host has paused"
 
 TICKER = "i=0; while :; do i=$((i+1)); echo line $i of many; sleep 0.05; done"
 
@@ -47,3 +60,457 @@ def test_a_new_mirror_counts_what_comes_after_it(mirrord, terminals):
     os.kill(mirrord.mirror_pid(entry), signal.SIGKILL)
     (who,) = wait_until(lambda: [who for who in people(mirrord) if who["bytes"]])
     assert who["bytes"] < len(viewer.bytes()) and who["fps"] < 40
+
+
+# ---- events -------------------------------------------------------------------------------------
+
+
+class Events:
+    """`mirrord events` at work: what it has printed so far."""
+
+    def __init__(self, mirrord, name="s"):
+        self.process = subprocess.Popen(mirrord.argv("events", name), env=mirrord.env,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.told, self.at = [], []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.told.append(json.loads(line))
+            self.at.append(time.monotonic())
+
+    def names(self):
+        return [event["event"] for event in self.told]
+
+    def wait(self, kind, /, **fields):
+        """The first such event, and when it came."""
+        def found():
+            for event, at in zip(list(self.told), list(self.at)):
+                if event["event"] == kind and fields.items() <= event.items():
+                    return event, at
+            return None
+
+        return wait_until(found, what=lambda: f"{kind} {fields} in {self.told}")
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def events(mirrord):
+    opened = []
+
+    def listen(name="s"):
+        opened.append(Events(mirrord, name))
+        tries = iter(range(1000))
+
+        def hears():
+            mirrord.run("say", "-n", name, f"do you hear {next(tries)}")
+            return opened[-1].told
+
+        wait_until(hears)
+        mirrord.run("say", "-n", name, "")
+        opened[-1].wait("said", text="")
+        del opened[-1].told[:], opened[-1].at[:]
+        return opened[-1]
+
+    yield listen
+    for each in opened:
+        each.close()
+
+
+def test_events_come_in_order_and_numbered(mirrord, terminals, events):
+    say, _ = cat(mirrord)
+    say("hello\n")
+    stream = events()
+    guest = view(mirrord, terminals, "--as", "bob", "s", wait_for="hello")
+    stream.wait("joined")
+    for words in (["pause"], ["resume"], ["lock"], ["unlock"]):
+        mirrord.run(*words, "s")
+    mirrord.run("kick", "-n", "s", "bob")
+    guest.wait_exit()
+    stream.wait("left")
+    mirrord.run("stop", "s")
+    assert stream.process.wait(10) == 0
+    wait_until(lambda: "ended" in stream.names())
+    names = stream.names()
+    expected = ["joined", "paused", "resumed", "locked", "unlocked", "left"]
+    assert [name for name in names if name in expected] == expected, names
+    numbers = [event["number"] for event in stream.told]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    joined = next(event for event in stream.told if event["event"] == "joined")
+    assert (joined["name"], joined["via"], joined["uid"]) == ("bob", "local", os.getuid())
+    assert abs(joined["time"] - time.time()) < 60
+
+
+def test_a_listener_that_does_not_read_is_let_go_and_holds_up_nobody(mirrord):
+    mirrord.detached("s", "sh", "-c", "exec sleep 1000")
+    peer = wire.Peer.connect(next(mirrord.rundir.rglob("s.control")))
+    peer.send(wire.message(1, wire.MAGIC + b"\1") + wire.message(0x0A))
+    assert peer.next() == (0x41, b"")
+    text = "x" * 150
+    path = next(mirrord.rundir.rglob("s.control"))
+    orders = wire.Peer.connect(path)
+    orders.send(wire.message(1, wire.MAGIC + b"\1"))
+
+    for number in range(3000):
+        orders.send(wire.message(9, b"\6" + wire.text(f"{number}{text}") + b"\0"))
+        assert orders.next(5) == (0x41, b"")
+    # Everything that was in the socket, and then the end.
+    assert len(peer.wait_closed()) < 3000
+    assert mirrord.info("s")["viewers"] == 0
+
+
+# ---- pause --------------------------------------------------------------------------------------
+
+
+def guests_of(mirrord, terminals, sshd, link, first):  # noqa: F811
+    """A guest by ssh and one by watch, who see what is on the screen."""
+    identity = sshd.guest("carol", 'restrict,pty,command="mirrord view --as carol s"')
+    env = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    by_ssh = terminals(rig.Terminal(sshd.ssh(identity), 24, 80, env))
+    by_ssh.wait_for(first)
+    return by_ssh, link(wait_for=first)
+
+
+def seen_after(guests, start, needle):
+    """Seconds from `start` until all of them show it."""
+    marks = [len(guest.bytes()) for guest in guests]
+    start()
+    began = time.monotonic()
+    for guest, mark in zip(guests, marks):
+        wait_until(lambda guest=guest, mark=mark: needle in guest.bytes()[mark:], poll_s=0.002,
+                   what=lambda: (needle, guests[0].bytes()[-500:]))
+    return time.monotonic() - began
+
+
+def quickest(tries, build):
+    """The best of several: others use this machine too. A sanitized build is no measure."""
+    best = min(run() for run in tries)
+    assert rig.is_sanitized(build) or best < EFFECT_S, best
+
+
+@pytest.mark.core
+def test_pause_and_resume_reach_all_guests_at_once(mirrord, terminals, sshd, link, build):  # noqa: F811
+    say, _ = cat(mirrord)
+    say("the screen\n")
+    guests = guests_of(mirrord, terminals, sshd, link, "the screen")
+    for guest in guests:
+        guest.settled()
+
+    def pause():
+        took = seen_after(guests, lambda: mirrord.run("pause", "s"), CURTAIN.encode())
+        mirrord.run("resume", "s")
+        wait_until(lambda: all(rows_of(mirrord, guest)[0] == "the screen" for guest in guests))
+        return took
+
+    def resume():
+        mirrord.run("pause", "s")
+        wait_until(lambda: all(CURTAIN in "".join(rows_of(mirrord, guest)) for guest in guests))
+        return seen_after(guests, lambda: mirrord.run("resume", "s"), b"the screen")
+
+    quickest([pause] * 3, build)
+    quickest([resume] * 3, build)
+
+
+@pytest.mark.core
+def test_while_paused_no_frame_holds_anything_of_the_screen(mirrord, terminals, link):  # noqa: F811
+    say, entry = cat(mirrord)
+    say("before\n")
+    path = wait_view_socket(mirrord, "s")
+    guest = view(mirrord, terminals, "--as", "bob", "s", wait_for="before")
+    far = link(wait_for="before")
+    mirrord.run("pause", "s")
+    marks = [len(guest.bytes()), len(far.bytes())]
+    peers = []
+    for role in (wire.ROLE_VIEW, wire.ROLE_QUERY, 2):
+        peer = wire.Peer.connect(path)
+        peer.send(wire.hello(role, 24, 80, "eve") + wire.message(wire.KEY) * 3)
+        peers.append(peer)
+    peers[1].send(wire.message(wire.HISTORY, wire.varint(0) + wire.varint(200)))
+    secret = "hunter2hunter2"
+    for number in range(60):
+        say(f"{secret} {number}\n")
+    say(f"\x1b]2;{secret}\x07")
+    # A viewer that comes, one that comes back, another mirror, the host's own dump.
+    late = view(mirrord, terminals, "--as", "late", "s", wait_for=CURTAIN)
+    os.kill(wait_until(lambda: mirrord.mirror_pid(entry)), signal.SIGKILL)
+    wait_until(lambda: len(people(mirrord)) >= 3, what=lambda: people(mirrord))
+    for number in range(60):
+        say(f"{secret} again {number}\n")
+    assert CURTAIN in mirrord.dump("s") and secret not in mirrord.dump("s", "json")
+    say("\x1b[2J\x1b[Hafter\n")
+    said = [peer.data + b"".join(payload for _, payload in drain(peer)) for peer in peers]
+    mirrord.run("resume", "s")
+    for each in (guest, far, late):
+        each.wait_for("after")
+    # What scrolled away meanwhile stays nobody's.
+    asker = wire.Peer.connect(path)
+    asker.send(wire.hello(wire.ROLE_QUERY) + wire.message(
+        wire.HISTORY, wire.varint(0) + wire.varint(200)))
+    said.append(asker.wait(0x49))
+    said += [guest.bytes()[marks[0]:], far.bytes()[marks[1]:], late.bytes()]
+    for data in said:
+        assert b"hunter" not in data and b"er2h" not in data
+    assert rows_of(mirrord, guest)[0] == "after"
+    for each in [*peers, asker]:
+        each.close()
+
+
+def drain(peer, quiet_s=0.3):
+    """The messages that have come."""
+    found = []
+    while peer.data or wire.readable([peer.sock], quiet_s):
+        message = peer.next()
+        if message is None:
+            break
+        found.append(message)
+    return found
+
+
+def test_resume_is_one_frame_from_the_curtain(mirrord):
+    say, _ = cat(mirrord)
+    say("hello\n")
+    mirrord.wait_row("s", "hello")
+    peer = wire.Peer.connect(wait_view_socket(mirrord, "s"))
+    peer.send(wire.hello(name="bob"))
+    peer.wait(wire.FRAME)
+    mirrord.run("pause", "s")
+    assert peer.wait(wire.FRAME)[0] == 0  # a step from what was shown
+    say("unseen\n" * 5)
+    assert peer.silent(0.3)
+    mirrord.run("resume", "s")
+    assert peer.wait(wire.FRAME)[0] == 0
+    assert peer.silent(0.3)
+    peer.close()
+
+
+def test_the_program_notices_nothing_of_the_hosts_hand(mirrord, terminals):
+    host, entry, typed, sizes = start_recorder(mirrord, terminals)
+    guest = view(mirrord, terminals, "--as", "bob", "shared", wait_for="recorder ready")
+    for words in (["pause"], ["resume"], ["lock"], ["lock", "--ask"], ["unlock"], ["say", "hi"],
+                  ["kick", "bob"], ["kick", "--ban", "eve"], ["admit", "eve"]):
+        mirrord.run(*words)
+    assert guest.wait_exit() == 77
+    host.type("only this")
+    wait_until(lambda: typed.read_bytes().endswith(b"only this"))
+    assert typed.read_bytes() == b"only this" and sizes.read_text() == "80x24\n"
+
+
+# ---- who is let in ------------------------------------------------------------------------------
+
+
+def test_a_locked_session_keeps_who_is_in_and_lets_nobody_else(mirrord, terminals, events):
+    say, entry = cat(mirrord)
+    say("hello\n")
+    stream = events()
+    inside = view(mirrord, terminals, "--as", "alice", "s", wait_for="hello")
+    mirrord.run("lock", "s")
+    outside = view(mirrord, terminals, "--as", "bob", "s")
+    assert outside.wait_exit() == 77 and b"lets nobody else in" in outside.bytes()
+    stream.wait("refused", name="bob")
+    os.kill(mirrord.mirror_pid(entry), signal.SIGKILL)  # a new mirror knows of it
+    wait_until(lambda: [who["name"] for who in people(mirrord)] == ["alice"])
+    assert view(mirrord, terminals, "--as", "bob", "s").wait_exit() == 77
+    say("still here\n")
+    inside.wait_for("still here")
+    own = view(mirrord, terminals, "s", wait_for="still here")  # the host's own
+    mirrord.run("unlock", "s")
+    view(mirrord, terminals, "--as", "bob", "s", wait_for="still here")
+    assert own.process.poll() is None
+
+
+def test_kick_sends_away_and_ban_shuts_out(mirrord, terminals, events, build):
+    say, entry = cat(mirrord)
+    say("hello\n")
+    stream = events()
+
+    def kick():
+        guest = view(mirrord, terminals, "--as", "bob", "s", wait_for="hello")
+        began = time.monotonic()
+        mirrord.run("kick", "-n", "s", "bob")
+        wait_until(lambda: LEFT in guest.bytes(), poll_s=0.002)
+        took = time.monotonic() - began
+        assert guest.wait_exit() == 77
+        return took
+
+    alice = view(mirrord, terminals, "--as", "alice", "s", wait_for="hello")
+    quickest([kick] * 3, build)
+    guest = view(mirrord, terminals, "--as", "bob", "s", wait_for="hello")
+    mirrord.run("kick", "--ban", "-n", "s", "bob")
+    assert guest.wait_exit() == 77 and b"shut you out" in guest.bytes()
+    stream.wait("kicked", name="bob")
+    os.kill(mirrord.mirror_pid(entry), signal.SIGKILL)
+    assert view(mirrord, terminals, "--as", "bob", "s").wait_exit() == 77
+    stream.wait("refused", name="bob")
+    mirrord.run("admit", "-n", "s", "bob")
+    view(mirrord, terminals, "--as", "bob", "s", wait_for="hello")
+    assert alice.process.poll() is None
+    run = mirrord.run("kick", "-n", "s", "nobody here", check=False)
+    assert run.returncode == 67 and b"mirrord who" in run.stderr
+
+
+def test_who_asks_waits_for_the_hosts_word(mirrord, terminals, events):
+    say, _ = cat(mirrord)
+    say("the secret\n")
+    stream = events()
+    mirrord.run("lock", "--ask", "s")
+    bob = view(mirrord, terminals, "--as", "bob", "s", wait_for="waiting for the host")
+    eve = view(mirrord, terminals, "--as", "eve", "s", wait_for="waiting for the host")
+    stream.wait("asks", name="bob")
+    peer = wire.Peer.connect(wait_view_socket(mirrord, "s"))
+    peer.send(wire.hello(name="mallory") + wire.message(wire.KEY) * 2)
+    peer.send(wire.message(wire.HISTORY, wire.varint(0) + wire.varint(9)))
+    assert not any(b"secret" in payload for _, payload in drain(peer))
+    assert people(mirrord) == []
+    mirrord.run("kick", "--ban", "-n", "s", "eve")
+    assert eve.wait_exit() == 77 and b"the secret" not in eve.bytes()
+    mirrord.run("admit", "-n", "s", "bob")
+    bob.wait_for("the secret")
+    bob.type("q")
+    bob.wait_exit()
+    view(mirrord, terminals, "--as", "bob", "s", wait_for="the secret")  # remembered
+    assert view(mirrord, terminals, "--as", "eve", "s").wait_exit() == 77
+    names = [name for name in stream.names() if name not in ("said", "mirror-lost")]
+    assert names[:2] == ["ask-on", "asks"]
+    peer.close()
+
+
+# ---- what is said -------------------------------------------------------------------------------
+
+
+def test_what_the_host_says_stands_beside_the_session(mirrord, terminals, events):
+    say, _ = cat(mirrord, rows=10, cols=40)
+    say("hello\n")
+    large = view(mirrord, terminals, "--as", "bob", "s", rows=24, cols=80, wait_for="hello")
+    mirrord.run("say", "-n", "s", "back", "in five minutes")
+    large.wait_for("back in five minutes")
+    large.settled()
+    rows = rows_of(mirrord, large)
+    assert "back in five minutes" in rows[-1] and rows[0].startswith("hello")
+    late = view(mirrord, terminals, "--as", "eve", "s", wait_for="back in five minutes")
+    assert "five" not in mirrord.dump("s")
+    mirrord.run("say", "-n", "s", "")
+    wait_until(lambda: "five" not in "".join(rows_of(mirrord, large) + rows_of(mirrord, late)))
+    mirrord.run("say", "-n", "s", "--for=1s", "a moment")
+    large.wait_for("a moment")
+    wait_until(lambda: "a moment" not in "".join(rows_of(mirrord, large)))
+    for bad in ("a\nb", "x" * 201, "\x1b[2J"):
+        assert mirrord.run("say", "-n", "s", bad, check=False).returncode == 65
+
+
+# ---- the badge ----------------------------------------------------------------------------------
+
+
+def shell(mirrord, terminals, name="s"):
+    host = terminals(mirrord.terminal("-n", name, "--", "bash", "--norc", env={"PS1": "READY> "}))
+    host.wait_for("READY> ")
+    return host
+
+
+HIDING = {
+    "read -s": ("read -s -p 'say: ' x", "say: ", "secret\n"),
+    "read -s -n 1": ("read -s -n 1 -p 'say: ' x", "say: ", "k"),
+    "getpass": ("/usr/bin/python3 -c 'import getpass; getpass.getpass(\"say: \")'", "say: ", "x\n"),
+    "without a prompt": ("read -s x", "", "secret\n"),
+}
+
+
+@pytest.mark.parametrize("what", HIDING)
+def test_a_badge_follows_what_hides_typing(mirrord, terminals, what):
+    host = shell(mirrord, terminals)
+    guest = view(mirrord, terminals, "--as", "bob", "s", wait_for="READY>")
+    command, prompt, answer = HIDING[what]
+    assert b"typing hidden" not in guest.settled()
+    host.type(command + "\n")
+    host.wait_for(prompt)
+    guest.wait_for("typing hidden")
+    host.type(answer)
+    wait_until(lambda: "typing hidden" not in "".join(rows_of(mirrord, guest)))
+    host.type("echo done\n")
+    guest.wait_for("done")
+    assert "typing hidden" not in "".join(rows_of(mirrord, guest))
+
+
+@pytest.mark.parametrize("what", ["a raw-mode program", "a line editor", "less"])
+def test_no_badge_for_programs_that_show_what_is_typed_themselves(mirrord, terminals, events, what):
+    if what == "less" and rig.missing("less"):
+        pytest.skip("no less")
+    host = shell(mirrord, terminals)
+    stream = events()
+    if what == "a raw-mode program":
+        host.type("/usr/bin/python3 -c 'import sys, tty; tty.setraw(0); "
+                  "print(\"rea\" + \"dy\", flush=True); sys.stdin.read(3)'\n")
+        host.wait_for("ready")
+    elif what == "less":
+        host.type("less /etc/passwd\n")
+        host.wait_for("root")
+    host.type("abc")
+    mirrord.run("say", "-n", "s", "look")
+    stream.wait("said", text="look")
+    time.sleep(1)  # all looks after the last key have been taken
+    assert "typing-hidden" not in stream.names(), host.bytes()[-1500:]
+
+
+def test_ssh_and_sudo_hide_the_passphrase(mirrord, terminals, events):
+    """ssh-keygen asks as ssh does (readpassphrase), su and sudo as PAM does."""
+    host = shell(mirrord, terminals)
+    stream = events()
+    host.type("ssh-keygen -q -t ed25519 -f $HOME/made\n")
+    stream.wait("typing-hidden")
+    host.wait_for("passphrase")
+    host.type("\n")
+    host.wait_for("again")
+    host.type("\n")
+    stream.wait("typing-shown")
+
+
+# ---- others -------------------------------------------------------------------------------------
+
+TRY_CONTROL = """
+import socket, sys
+sock = socket.socket(socket.AF_UNIX)
+try:
+    sock.connect(sys.argv[1])
+except OSError as error:
+    print(type(error).__name__)
+    raise SystemExit
+for data in (b"\\x09\\x01mirrord\\x01", b"\\x02\\x09\\x01", b"\\x01\\x0a", b"\\x01\\x03"):
+    try:
+        sock.sendall(data)
+    except OSError:
+        break
+sock.settimeout(5)
+try:
+    print(len(sock.recv(100)))
+except ConnectionResetError:
+    print(0)
+"""
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["as it is", "by a wrong mode"])
+def test_others_can_use_none_of_the_control_socket(mirrord, opened):
+    if os.getuid() != 0 or rig.missing("setpriv"):
+        pytest.skip("needs root, to be other users")
+    guests, nobody = 54321, pwd.getpwnam("nobody")
+    directory = mirrord.folder / "dir"
+    directory.mkdir()
+    os.chown(directory, 0, guests)
+    os.chmod(directory, 0o2750)
+    mirrord.folder.chmod(0o711)
+    mirrord.env["MIRRORD_DIR"] = str(directory)
+    cat(mirrord)
+    control = directory / "s.control"
+    if opened:
+        control.chmod(0o666)
+        directory.chmod(0o2755)
+    accounts = {"guest": [f"--regid={guests}", "--clear-groups"],
+                "other": [f"--regid={nobody.pw_gid}", "--clear-groups"]}
+    for ids in accounts.values():
+        said = subprocess.run(["setpriv", f"--reuid={nobody.pw_uid}", *ids, "--",
+                               "/usr/bin/python3", "-c", TRY_CONTROL, control],
+                              capture_output=True, text=True, timeout=20).stdout
+        assert said == ("0\n" if opened else "PermissionError\n")
+    assert mirrord.info("s")["child"] and CURTAIN not in mirrord.dump("s")

@@ -14,7 +14,7 @@ import wire
 class Mirror:
     """A mirror whose keeper is the test."""
 
-    def __init__(self, mirrord, folder, restore=b"", offset=0):
+    def __init__(self, mirrord, folder, restore=b"", offset=0, orders=wire.orders()):
         self.path = folder / "m.view"
         listener = socket.socket(socket.AF_UNIX)
         self.path.unlink(missing_ok=True)
@@ -38,7 +38,7 @@ class Mirror:
         self.keeper = wire.Peer(ours)
         self.fed = offset
         assert self.keeper.next() == (wire.READY, b"")
-        self.keeper.send(wire.message(wire.RESTORE, wire.varint(offset) + restore))
+        self.keeper.send(wire.message(wire.RESTORE, wire.varint(offset) + restore) + orders)
 
     def feed(self, data):
         self.keeper.send(wire.message(wire.BYTES, data))

@@ -14,8 +14,8 @@ WELCOME, FRAME, WHO_IS, DUMP_IS, BYE, NOTICE = 0x41, 0x42, 0x44, 0x45, 0x46, 0x4
 HISTORY_IS = 0x49
 ROLE_VIEW, ROLE_QUERY = 0, 1
 # keeper and mirror
-RESTORE, BYTES, RESIZE, ASK_DUMP, ENDED = 1, 2, 3, 4, 5
-READY, ACK, MIRROR_DUMP, REPLY, VIEWERS = 0x41, 0x42, 0x43, 0x44, 0x45
+RESTORE, BYTES, RESIZE, ASK_DUMP, ENDED, ORDERS = 1, 2, 3, 4, 5, 6
+READY, ACK, MIRROR_DUMP, REPLY, VIEWERS, EVENT = 0x41, 0x42, 0x43, 0x44, 0x45, 0x46
 
 
 def varint(value):
@@ -39,6 +39,17 @@ def message(kind, payload=b""):
 def hello(role=ROLE_VIEW, rows=24, cols=80, name="", via="local", version=VERSION):
     return message(HELLO, MAGIC + varint(version) + bytes([role]) + varint(rows) + varint(cols)
                    + text(name) + text("") + text(via) + text(""))
+
+
+PAUSED, LOCKED, ASK, HIDDEN = 1, 2, 4, 8  # flags of ORDERS
+
+
+def orders(number=1, flags=0, resumed_at=0, say="", rules=()):
+    """KEEPER_ORDERS; a rule is (admit, key, name, uid)."""
+    return message(ORDERS, varint(number) + bytes([flags]) + varint(resumed_at) + text(say) +
+                   varint(len(rules)) + b"".join(
+                       bytes([admit]) + text(key) + text(name) + varint(uid)
+                       for admit, key, name, uid in rules))
 
 
 class Reader:
