@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2034
 
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config libvterm-dev libutf8proc-dev zlib1g-dev
-	libuv1-dev libwebsockets-dev libjansson-dev libseccomp-dev libncurses-dev)
+	libuv1-dev libwebsockets-dev libjansson-dev libseccomp-dev libncurses-dev libcurl4-openssl-dev)
 packages_demo=(python3 openssh-server openssh-client)
 packages_check=(libcmocka-dev clang libclang-rt-14-dev python3 python3-pytest openssh-server
 	openssh-client tmux vim less htop procps strace mandoc git iproute2 systemd
