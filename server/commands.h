@@ -21,6 +21,7 @@ int cmd_say(int argc, char **argv);
 int cmd_kick(int argc, char **argv);
 int cmd_admit(int argc, char **argv);
 int cmd_events(int argc, char **argv);
+int cmd_guest(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_relay(int argc, char **argv);
 int cmd_web(int argc, char **argv); // becomes mirrord-web, which is in web/

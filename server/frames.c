@@ -4,6 +4,7 @@
 #include "server/frames.h"
 
 #include "server/sandbox.h"
+#include "server/until.h"
 #include "server/upstream.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ struct serving {
 	uv_loop_t loop;
 	uv_poll_t in, out;
 	uv_timer_t due;
+	struct until until;
 	struct upstream up;
 	struct view_bye bye; // how it ended
 	bool ended, gone;    // gone: nobody is left to be told
@@ -296,15 +298,23 @@ on_turn(void *user)
 		pump(serving);
 }
 
+static void
+on_over(void *user)
+{
+	end(user, EX_NOPERM, UNTIL_TEXT);
+}
+
 static bool
-start(struct serving *serving)
+start(struct serving *serving, uint64_t until)
 {
 	if (uv_poll_init(&serving->loop, &serving->in, STDIN_FILENO) != 0 ||
 	    uv_poll_init(&serving->loop, &serving->out, STDOUT_FILENO) != 0)
 		return false;
 	uv_timer_init(&serving->loop, &serving->due);
 	serving->in.data = serving->out.data = serving->due.data = serving;
-	return uv_poll_start(&serving->in, UV_READABLE, on_readable) == 0;
+	return uv_poll_start(&serving->in, UV_READABLE, on_readable) == 0 &&
+	       until_open(&serving->until, until) &&
+	       until_start(&serving->until, &serving->loop, on_over, serving);
 }
 
 static void
@@ -332,7 +342,7 @@ serve(struct serving *serving)
 }
 
 int
-frames_run(struct frames *frames, const char *path, const struct view_hello *hello)
+frames_run(struct frames *frames, const char *path, const struct view_hello *hello, uint64_t until)
 {
 	struct serving serving = {.frames = frames};
 	const struct upstream_sink sink = {.user = &serving,
@@ -342,7 +352,7 @@ frames_run(struct frames *frames, const char *path, const struct view_hello *hel
 	    .end = on_end,
 	    .turn = on_turn};
 
-	if (uv_loop_init(&serving.loop) != 0 || !start(&serving))
+	if (uv_loop_init(&serving.loop) != 0 || !start(&serving, until))
 		return frames_bye(frames, EX_OSERR, "the far end's standard output is no pipe");
 	upstream_init(&serving.up, &serving.loop, path, hello, &sink);
 	serve(&serving);

@@ -76,8 +76,8 @@ default_path(bool write, char path[PATH_MAX], char why[KEYSFILE_WHY])
 	return EX_OK;
 }
 
-// A link is followed, for sshd does so too, but not to a file of somebody else's: who may set a link must
-// not choose what we write.
+// A link is followed, for sshd does so too, but not one of somebody else's to what is not theirs: they would
+// choose what we write.
 static int
 follow(const char *wanted, char path[PATH_MAX], char why[KEYSFILE_WHY])
 {
@@ -89,7 +89,7 @@ follow(const char *wanted, char path[PATH_MAX], char why[KEYSFILE_WHY])
 		return EX_OK;
 	if (!realpath(wanted, path) || stat(path, &target) < 0)
 		return refuse_errno(EX_NOINPUT, why, "follow the link", wanted);
-	if (target.st_uid != link.st_uid)
+	if (link.st_uid != 0 && link.st_uid != getuid() && link.st_uid != target.st_uid)
 		return refuse(EX_NOPERM, why,
 		    "%.400s is a link to a file of another account: name %.400s itself", wanted,
 		    path);

@@ -11,7 +11,7 @@
 //   mirror*.c    the process that holds the model and serves the view socket
 //   view*.c      watching: a replica of the screen, painted on a guest's terminal; upstream.c the
 //                connection to the mirror, scroll.c what has scrolled away
-//   authkeys.c   authorized_keys as sshd reads it; keyopts.c the options of a line, sshkey.c its key
+//   guest*.c     who may watch, in authorized_keys; guest.c has a map of it; pass.c what holds of that
 //   aside.c      commands that are programs of their own: mirrord-web, in web/
 //   suggest.c    tells misspelt commands from programs
 //   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states
@@ -64,7 +64,11 @@ static const struct command commands[] = {
     {"view", cmd_view, "[--wait] [--as GUEST] [--max-fps=N] [--budget=BYTES] [NAME]",
 	"watch a session in this terminal",
 	"      --wait          wait for a session instead of leaving\n"
-	"      --as GUEST      who watches, for `mirrord who`; for forced commands\n"
+	"      --as GUEST      who watches, for `mirrord who`; for forced commands, as are\n"
+	"      --key=PRINT     the fingerprint of their key,\n"
+	"      --keys=FILE     the authorized_keys that must still have it for GUEST,\n"
+	"      --role=ROLE     view or pair, and\n"
+	"      --until=TIME    the end of it: 2h, 2026-12-31, 2026-12-31T18:00:00Z\n"
 	"      --frames        be the far end of `mirrord watch`\n"
 	"      --max-fps=N     no more than N frames a second, 1 to 240\n"
 	"      --budget=BYTES  no more than so many bytes a second, on average\n"
@@ -136,6 +140,22 @@ static const struct command commands[] = {
 	"      --json                  for programs\n"
 	"  With USER@RELAY it logs in as a guest and tries each door. Status 1: there is a "
 	"hole.\n"},
+    {"guest", cmd_guest,
+	"add --github=USER | --url=URL | --file=KEY.pub [OPTION...]\n"
+	"       mirrord guest refresh [--yes] [NAME]\n"
+	"       mirrord guest remove NAME\n"
+	"       mirrord guest list [--json]",
+	"say who may watch, by their keys",
+	"      --name=NAME     how the guest is called (default: as there)\n"
+	"      --expires=TIME  2h, 7d, 2026-12-31, 2026-12-31T18:00 (default: never)\n"
+	"      --session=NAME  this session alone; USER/NAME is one of USER's\n"
+	"      --role=ROLE     view (default), or pair: may be given the keyboard\n"
+	"      --yes           do not ask\n"
+	"      --authorized-keys=FILE  for all of them (default: of the account guest, for root, "
+	"if\n"
+	"                      there is one; else ~/.ssh/authorized_keys)\n"
+	"  refresh gets the keys of all, or of one, again from where they were published. remove\n"
+	"  also ends what is watched with the keys.\n"},
     {"mirror", cmd_mirror, "", NULL, "  Started by mirrord itself.\n"},
     {"sandbox-test", cmd_sandbox_test, "", NULL, "  Tries the list in docs/security.md.\n"},
 };

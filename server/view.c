@@ -6,6 +6,7 @@
 #include "server/keys.h"
 #include "server/scroll.h"
 #include "server/sender.h"
+#include "server/until.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -32,6 +33,7 @@ struct view {
 	int terminal_events;
 	uv_timer_t pace, scroll_due, escape;
 	uv_signal_t signals[SIGNALS];
+	struct until until;
 	struct guest_tty *tty; // borrowed
 	struct view_options options;
 	struct sender sender;
@@ -384,6 +386,12 @@ prepare_crash(struct view *view, const struct ansi_caps *caps)
 	guest_tty_guard(view->tty, view->leave.data, view->leave.len);
 }
 
+static void
+on_over(void *user)
+{
+	leave(user, EX_NOPERM, UNTIL_TEXT);
+}
+
 static bool
 start_loop(struct view *view)
 {
@@ -398,7 +406,8 @@ start_loop(struct view *view)
 		uv_signal_init(&view->loop, &view->signals[i]);
 		view->signals[i].data = view;
 	}
-	return true;
+	return until_open(&view->until, view->options.until) &&
+	       until_start(&view->until, &view->loop, on_over, view);
 }
 
 // Not before the terminal is changed: until then ^C ends us as it does any program.
@@ -418,6 +427,7 @@ view_new(struct guest_tty *tty, const struct view_options *options)
 		free(view);
 		return NULL;
 	}
+	view->until.fd = -1;
 	view->tty = tty;
 	view->options = *options;
 	sender_init(&view->sender, options->caps, &options->limits, options->rows, options->cols);
@@ -444,6 +454,7 @@ view_free(struct view *view)
 {
 	uv_walk(&view->loop, close_handle, NULL);
 	uv_run(&view->loop, UV_RUN_DEFAULT); // lets go of the handles
+	until_close(&view->until);
 	uv_loop_close(&view->loop);
 	sender_fini(&view->sender);
 	scroll_fini(&view->scroll);

@@ -16,6 +16,7 @@ struct view_options {
 	const struct ansi_caps *caps; // borrowed
 	const struct sockq *sockq;    // borrowed: sshd's connection, or NULL
 	struct pace_limits limits;
+	uint64_t until;                                                // unix seconds; 0: for ever
 	void *user;                                                    // for
 	void (*painted)(void *user, const struct view_status *status); // after each turn; or NULL
 	// The guest wants lines that have scrolled away: view_history() takes the answer.

@@ -3,12 +3,16 @@
 #include "server/caps.h"
 #include "server/commands.h"
 #include "server/frames.h"
+#include "server/guestline.h"
 #include "server/keys.h"
 #include "server/option.h"
+#include "server/pass.h"
 #include "server/sandbox.h"
 #include "server/session.h"
+#include "server/until.h"
 #include "server/upstream.h"
 #include "server/view.h"
+#include "server/when.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -26,7 +30,7 @@
 
 struct options {
 	const char *name; // of the session, or NULL
-	const char *as;   // who watches, or ""
+	struct pass pass; // who watches, and until when
 	bool wait;
 	bool frames; // for `mirrord watch`
 	struct pace_limits limits;
@@ -52,33 +56,53 @@ parse_number(const char *text, uint64_t max, uint64_t *value)
 	return !*end && !errno && *value >= 1 && *value <= max;
 }
 
+static bool
+is_clean(const char *text, size_t max)
+{
+	return strlen(text) <= max && view_text_clean(text, strlen(text));
+}
+
 static int
 parse(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {{"as", required_argument, NULL, 'a'},
 	    {"budget", required_argument, NULL, 'b'}, {"frames", no_argument, NULL, 'f'},
-	    {"max-fps", required_argument, NULL, 'm'}, {"wait", no_argument, NULL, 'w'},
+	    {"key", required_argument, NULL, 'k'}, {"keys", required_argument, NULL, 'K'},
+	    {"max-fps", required_argument, NULL, 'm'}, {"role", required_argument, NULL, 'r'},
+	    {"until", required_argument, NULL, 'u'}, {"wait", no_argument, NULL, 'w'},
 	    {NULL, 0, NULL, 0}};
 	uint64_t value;
 	int option;
 
-	*options = (struct options){.as = ""};
+	*options = (struct options){.pass = {.as = "", .key = ""}};
 	optind = 1;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		switch (option) {
-		case 'a': options->as = optarg; break;
+		case 'a': options->pass.as = optarg; break;
 		case 'b':
 			if (!parse_number(optarg, BUDGET_MAX, &options->limits.budget))
 				return fail(EX_USAGE, "the allowed range of --budget is from 1 "
 						      "byte a second to 1099511627776");
 			break;
 		case 'f': options->frames = true; break;
+		case 'k': options->pass.key = optarg; break;
+		case 'K': options->pass.keys = optarg; break;
 		case 'm':
 			if (!parse_number(optarg, FPS_MAX, &value))
 				return fail(EX_USAGE, "the allowed range of --max-fps is from 1 "
 						      "frame a second to 240");
 			options->limits.max_fps = (uint32_t)value;
+			break;
+		case 'r':
+			if (strcmp(optarg, guest_roles[GUEST_VIEW]) != 0 &&
+			    strcmp(optarg, guest_roles[GUEST_PAIR]) != 0)
+				return fail(EX_USAGE, "--role is view or pair");
+			break;
+		case 'u':
+			if (!when_parse(optarg, (uint64_t)time(NULL), &options->pass.until))
+				return fail(EX_USAGE, "--until takes a time like 2h, 2026-12-31 or "
+						      "2026-12-31T18:00:00Z");
 			break;
 		case 'w': options->wait = true; break;
 		default: return option_bad("view", option, argv);
@@ -87,9 +111,11 @@ parse(int argc, char **argv, struct options *options)
 	if (argc - optind > 1)
 		return fail(EX_USAGE, "view takes one session's name");
 	options->name = argv[optind];
-	if (strlen(options->as) > LIMIT_NAME || !view_text_clean(options->as, strlen(options->as)))
+	if (!is_clean(options->pass.as, LIMIT_NAME))
 		return fail(
 		    EX_USAGE, "the name after --as must be at most 64 bytes that can be printed");
+	if (!is_clean(options->pass.key, LIMIT_TEXT))
+		return fail(EX_USAGE, "--key takes the fingerprint of a key");
 	return EX_OK;
 }
 
@@ -133,7 +159,7 @@ is_ending(const sigset_t *ends)
 // Waits until there is a session, with the keys of a view. False: the guest leaves. What would end us
 // ends us after the terminal's modes are back.
 static bool
-wait_for(const char *name)
+wait_for(const char *name, uint64_t until)
 {
 	struct keys keys = {0};
 	struct guest_tty tty;
@@ -152,7 +178,7 @@ wait_for(const char *name)
 	sigprocmask(SIG_BLOCK, &ends, &before);
 	guest_tty_raw(&tty);
 	while (stay && session_find(name, SESSION_ALL, &session, why) == EX_UNAVAILABLE)
-		stay = wait_a_while(&tty, &keys) && !is_ending(&ends);
+		stay = wait_a_while(&tty, &keys) && !is_ending(&ends) && !until_over(until);
 	guest_tty_restore(&tty);
 	guest_tty_close(&tty);
 	sigprocmask(SIG_SETMASK, &before, NULL);
@@ -162,18 +188,22 @@ wait_for(const char *name)
 static int
 find(const struct options *options, struct session *session, bool *left)
 {
-	char why[SESSION_WHY];
+	char why[SESSION_WHY], reason[LIMIT_TEXT + 1];
 
 	*left = false;
 	for (;;) {
-		int status = session_find(options->name, SESSION_ALL, session, why);
+		int status;
+
+		if (!pass_ok(&options->pass, reason))
+			return fail(EX_NOPERM, reason);
+		status = session_find(options->name, SESSION_ALL, session, why);
 
 		if (status == EX_OK)
 			return EX_OK;
 		if (status != EX_UNAVAILABLE || !options->wait)
 			return fail(status, why);
 		fprintf(stderr, "mirrord: %s; waiting for it, q leaves\n", why);
-		*left = !wait_for(options->name);
+		*left = !wait_for(options->name, options->pass.until);
 		if (*left)
 			return EX_OK;
 	}
@@ -291,11 +321,13 @@ serve_frames(struct options *options)
 	struct link_hello link;
 	struct session session;
 	struct view_hello hello;
-	char why[SESSION_WHY];
+	char why[SESSION_WHY], reason[LIMIT_TEXT + 1];
 	int status;
 
 	if (!frames_greet(&frames, &link, &status))
 		return status;
+	if (!pass_ok(&options->pass, reason))
+		return frames_bye(&frames, EX_NOPERM, reason);
 	if (options->name && *link.session && !is_named(options->name, link.session))
 		return frames_bye(&frames, EX_NOPERM,
 		    "you may watch another session there than the one you named");
@@ -306,9 +338,10 @@ serve_frames(struct options *options)
 	if (status != EX_OK)
 		return frames_bye(&frames, status, why);
 	viewclient_hello(&hello, VIEW_ROLE_VIEW, link.rows, link.cols);
-	strcpy(hello.name, options->as);
+	strcpy(hello.name, options->pass.as);
+	strcpy(hello.key, options->pass.key);
 	strcpy(hello.via, "watch");
-	return frames_run(&frames, session.view, &hello);
+	return frames_run(&frames, session.view, &hello, options->pass.until);
 }
 
 int
@@ -349,7 +382,8 @@ cmd_view(int argc, char **argv)
 		return fail(EX_OSERR, strerror(errno));
 	guest_tty_size(&tty, &rows, &cols);
 	viewclient_hello(&hello, VIEW_ROLE_VIEW, rows, cols);
-	strcpy(hello.name, options.as);
+	strcpy(hello.name, options.pass.as);
+	strcpy(hello.key, options.pass.key);
 	caps = caps_from_environment();
 	sockq_open(&sockq, getenv("SSH_CONNECTION"));
 
@@ -358,6 +392,7 @@ cmd_view(int argc, char **argv)
 	    .caps = &caps,
 	    .sockq = &sockq,
 	    .limits = options.limits,
+	    .until = options.pass.until,
 	    .user = &watcher,
 	    .painted = on_painted,
 	    .ask = on_ask};

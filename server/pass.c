@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: ISC
+// What a forced command says about the guest who came with a key, and whether that still holds.
+#include "server/pass.h"
+
+#include "server/guestline.h"
+#include "server/keysfile.h"
+#include "server/until.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+static bool
+is_listed(const struct authkeys *keys, const struct pass *pass)
+{
+	struct guest_line guest;
+
+	for (size_t i = 0; i < keys->count; i++) {
+		if (guest_line_get(&keys->line[i], &guest) && strcmp(guest.name, pass->as) == 0 &&
+		    strcmp(guest.fingerprint, pass->key) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+pass_ok(const struct pass *pass, char why[LIMIT_TEXT + 1])
+{
+	char reason[KEYSFILE_WHY];
+	struct keysfile file;
+	bool ok;
+
+	if (until_over(pass->until)) {
+		snprintf(why, LIMIT_TEXT + 1, "%s", UNTIL_TEXT);
+		return false;
+	}
+	if (!pass->keys)
+		return true;
+	if (keysfile_open(&file, pass->keys, false, reason) != EX_OK) {
+		snprintf(
+		    why, LIMIT_TEXT + 1, "cannot tell whether you may still watch: %.200s", reason);
+		return false;
+	}
+	ok = is_listed(&file.keys, pass);
+	keysfile_close(&file);
+	if (!ok)
+		snprintf(why, LIMIT_TEXT + 1, "your key has been removed");
+	return ok;
+}
