@@ -109,9 +109,14 @@ open_dir(struct keysfile *file, const char *path, bool write, char why[KEYSFILE_
 	    slash ? path : ".");
 	if (!base_len || base_len + strlen(NEW_SUFFIX) > NAME_MAX)
 		return refuse(EX_USAGE, why, "%.400s is no name of a file", path);
-	if (!realpath(dir, file->path))
+	if (!realpath(dir, file->path)) {
+		if (!write && errno == ENOENT) { // then there is no file in it either
+			strcpy(file->path, path);
+			return EX_OK;
+		}
 		return refuse_errno(EX_NOINPUT, why, "find the directory", dir);
-	file->dir = open(file->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	file->dir = open(file->path, (write ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC);
 	if (file->dir < 0 || fstat(file->dir, &st) < 0)
 		return refuse_errno(EX_NOINPUT, why, "open the directory", file->path);
 	if (write && st.st_mode & (S_IWGRP | S_IWOTH))
@@ -175,10 +180,13 @@ read_all(int fd, struct buf *data)
 static int
 read_file(struct keysfile *file, char why[KEYSFILE_WHY])
 {
-	int fd = openat(file->dir, file->base, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	int fd = -1;
 	char reason[AUTHKEYS_WHY];
 	bool ok;
 
+	errno = ENOENT;
+	if (file->dir >= 0)
+		fd = openat(file->dir, file->base, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	file->exists = fd >= 0;
 	if (fd < 0 && errno != ENOENT)
 		return refuse_errno(EX_NOINPUT, why, "read", file->path);

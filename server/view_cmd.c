@@ -116,6 +116,8 @@ parse(int argc, char **argv, struct options *options)
 		    EX_USAGE, "the name after --as must be at most 64 bytes that can be printed");
 	if (!is_clean(options->pass.key, LIMIT_TEXT))
 		return fail(EX_USAGE, "--key takes the fingerprint of a key");
+	if (options->pass.keys && !(*options->pass.as && *options->pass.key))
+		return fail(EX_USAGE, "--keys looks for the --key of --as: give both");
 	return EX_OK;
 }
 

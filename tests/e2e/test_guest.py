@@ -15,6 +15,7 @@ import time
 import pytest
 import rig
 from https import Pages
+from machine import machine as new_machine
 from rig import Terminal, wait_until
 
 BEGIN = b"# BEGIN mirrord guests (written by `mirrord guest`)\n"
@@ -231,6 +232,45 @@ def test_a_key_whose_line_is_gone_for_one_guest_is_not_the_others(mirrord, sshd,
     assert bob.wait_exit(5) == 77
     assert is_let_in(log_in(sshd, both["alice"]))
     assert alice.process.poll() is None
+
+
+@pytest.fixture
+def machine(folder, build):
+    with new_machine(folder, build) as made:
+        yield made
+
+
+@pytest.mark.core
+def test_on_a_relay_and_in_an_account_of_ones_own_no_file_has_to_be_named(machine, terminals):
+    machine.add_user("alice")
+    machine.run("mirrord relay setup --host=alice")
+    machine.start_sshd()
+    machine.host("alice", "shared", "sh", "-c", "echo the screen; exec sleep 100000")
+    publics = {name: machine.keygen(name) for name in ("bob", "carol")}
+    machine.run("mirrord guest add --yes --file=/root/.ssh/bob.pub --session=alice/shared --expires=1h")
+    assert "no guests in" in machine.run("mirrord guest list", "alice").stdout.decode()
+    machine.run("mirrord guest add --yes --file=- --name=carol", "alice", stdin=publics["carol"].encode())
+    bob = terminals(machine.terminal(machine.ssh("bob", tty=True)))
+    carol = terminals(machine.terminal(machine.ssh("carol", to="alice@relay", tty=True)))
+    for guest in (bob, carol):
+        guest.wait_for("the screen")
+    who = json.loads(machine.run("mirrord who --json", "alice").stdout)
+    assert sorted(viewer["name"] for viewer in who) == ["bob", "carol"]
+    assert all(viewer["key"].startswith("SHA256:") for viewer in who)
+    machine.run("mirrord doctor")  # finds nothing
+    own = machine.root / "home/alice/.ssh"
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (own, own / "authorized_keys")] == [0o700, 0o600]
+
+    said = machine.run("mirrord guest remove carol", "alice").stdout.decode()
+    assert "sent away 1 who watched" in said and carol.wait_exit(10) == 77
+    assert bob.process.poll() is None
+    said = machine.run("mirrord guest remove bob").stdout.decode()  # root, in a session of alice's
+    assert "sent away 1 who watched" in said and bob.wait_exit(10) == 77
+    assert (own / "authorized_keys").read_bytes() == b""
+    assert machine.read("/var/lib/mirrord/guest/.ssh/authorized_keys") == ""
+    for key, to in (("bob", "guest@relay"), ("carol", "alice@relay")):
+        run = machine.run(machine.ssh(key, to=to), check=False)
+        assert run.returncode == 255 and b"Permission denied" in run.stderr, run
 
 
 # ---- from where keys come -----------------------------------------------------------------------
