@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Starting a session: `mirrord [-n NAME] [--detach] -- CMD`.
+// Starting a session: `mirrord [-n NAME] [--detach] [--web] -- CMD`.
 #include "server/commands.h"
 #include "server/front.h"
 #include "server/keeper.h"
@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <pwd.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +30,9 @@
 struct host {
 	const char *name;
 	bool detach;
-	const char *size; // as given, or NULL
+	bool web;
+	const char *web_at; // ADDR:PORT, or NULL
+	const char *size;   // as given, or NULL
 	const char *key;
 	char *const *argv;
 	struct session session;
@@ -65,10 +69,11 @@ default_command(void)
 static int
 parse_options(struct host *host, int argc, char **argv)
 {
-	enum { DETACH = 256, SIZE, KEY };
+	enum { DETACH = 256, SIZE, KEY, WEB };
 	static const struct option options[] = {{"name", required_argument, NULL, 'n'},
 	    {"detach", no_argument, NULL, DETACH}, {"size", required_argument, NULL, SIZE},
-	    {"detach-key", required_argument, NULL, KEY}, {0}};
+	    {"detach-key", required_argument, NULL, KEY}, {"web", optional_argument, NULL, WEB},
+	    {0}};
 	int option;
 
 	opterr = 0;
@@ -78,6 +83,10 @@ parse_options(struct host *host, int argc, char **argv)
 		case DETACH: host->detach = true; break;
 		case SIZE: host->size = optarg; break;
 		case KEY: host->key = optarg; break;
+		case WEB:
+			host->web = true;
+			host->web_at = optarg;
+			break;
 		default: return option_bad(NULL, option, argv);
 		}
 	}
@@ -320,6 +329,24 @@ print_started(const struct host *host)
 	    host->name, host->name, host->name, host->name);
 }
 
+// `mirrord web --detach`, which prints a link to this session. Without one the session goes on.
+static void
+start_web(const struct host *host)
+{
+	char listen[SESSION_WHY];
+	char *argv[] = {"mirrord", "web", "--detach", NULL, NULL, NULL};
+	int status = 0;
+	pid_t pid;
+
+	if (host->web_at)
+		snprintf(listen, sizeof(listen), "--listen=%.256s", host->web_at);
+	argv[3] = host->web_at ? listen : (char *)(uintptr_t)host->name;
+	argv[4] = host->web_at ? (char *)(uintptr_t)host->name : NULL;
+	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) != 0 ||
+	    waitpid(pid, &status, 0) != pid || status != 0)
+		fprintf(stderr, "mirrord: the session runs without a gateway\n");
+}
+
 static int
 run_session(struct host *host, char why[SESSION_WHY])
 {
@@ -332,6 +359,8 @@ run_session(struct host *host, char why[SESSION_WHY])
 	close(host->view_fd); // the keeper's now
 	close(host->control_fd);
 	*why = 0;
+	if (host->web)
+		start_web(host);
 	if (!host->detach)
 		return run_front(host);
 	print_started(host);

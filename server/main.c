@@ -54,6 +54,7 @@ static const char host_help[] =
     "      --size=COLSxROWS  its size with --detach (default: 80x24)\n"
     "      --detach-key=KEY  key that, followed by d, leaves the session running:\n"
     "                        ^A to ^_, or none (default: ^\\, or $MIRRORD_DETACH_KEY)\n"
+    "      --web[=ADDR:PORT] let others watch in a browser too: see `mirrord web --help`\n"
     "      --help, --version\n";
 
 static const struct command commands[] = {

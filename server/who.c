@@ -61,7 +61,10 @@ who_name(const struct view_person *person, char name[WHO_NAME])
 static bool
 is_clipped(const struct who *who, const struct view_person *person)
 {
-	return person->status.rows < who->rows || person->status.cols < who->cols;
+	const struct view_status *status = &person->status; // no size: it shows nothing itself
+
+	return (status->rows && status->rows < who->rows) ||
+	       (status->cols && status->cols < who->cols);
 }
 
 // Bytes sent for each that the program has printed; negative if it has printed nothing.

@@ -266,7 +266,8 @@ access_admit(struct access *access, const char *token, const char *fresh, uint64
 		if (link->uses != ACCESS_USES_ANY)
 			link->uses--;
 		pass = add_pass(access, link);
-		renew(pass, NULL, fresh, now);
+		// The last use is not over before the page shows that it was let in.
+		renew(pass, link->uses ? NULL : hash, fresh, now);
 	} else {
 		renew(pass, hash, fresh, now);
 	}

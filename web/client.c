@@ -4,14 +4,18 @@
 #include "web/channel.h"
 #include "web/gateway_impl.h"
 
+#include "vt/frame.h"
+#include "vt/zstream.h"
+
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 
 #define RATE_BURST 64u // messages at once,
 #define RATE_PER_S 24u // and a second in the long run
 #define BYE_MS 2000    // for a page to take our last words
-#define SEQ_MAX UINT64_MAX
+#define HISTORY_COUNT_MAX 500u
 
 static uint64_t
 unix_ms(void)
@@ -144,7 +148,7 @@ client_tell_sessions(struct client *client)
 		put_text(client, source->name);
 		put_text(client, source->host);
 		buf_put_varint(&client->out, source->start);
-		buf_put_varint(&client->out, source->count);
+		buf_put_varint(&client->out, source_watching(source));
 	}
 	finish(client, at);
 }
@@ -154,7 +158,7 @@ client_tell_watching(struct client *client)
 {
 	size_t at = begin(client, WEB_WATCHING);
 
-	buf_put_varint(&client->out, client->source->count);
+	buf_put_varint(&client->out, source_watching(client->source));
 	finish(client, at);
 }
 
@@ -165,8 +169,8 @@ put_u64(struct buf *out, uint64_t value)
 		buf_put_u8(out, (uint8_t)(value >> 8 * i));
 }
 
-static void
-tell_joined(struct client *client)
+void
+client_tell_joined(struct client *client)
 {
 	struct source *source = client->source;
 	size_t at = begin(client, WEB_JOINED);
@@ -174,7 +178,7 @@ tell_joined(struct client *client)
 	put_text(client, source->name);
 	put_text(client, source->host);
 	buf_put_varint(&client->out, source->start);
-	buf_put_varint(&client->out, source->count);
+	buf_put_varint(&client->out, source_watching(source));
 	put_u64(&client->out, fan_epoch(source->fan));
 	buf_put_varint(&client->out,
 	    source->changed_ms ? uv_now(&source->gateway->loop) - source->changed_ms : 0);
@@ -183,13 +187,55 @@ tell_joined(struct client *client)
 		client_notice(client, source->notice);
 }
 
+// Rows from the one that was asked for on: the session also gives some before it, so that there are as
+// many.
+static struct screen *
+rows_from(const struct view_history *history, uint64_t first)
+{
+	size_t drop = first > history->first ? first - history->first : 0;
+	struct screen *rows;
+
+	if (!history->rows || drop >= history->rows->rows)
+		return NULL;
+	rows = screen_alloc((uint16_t)(history->rows->rows - drop), history->rows->cols);
+	for (size_t i = 0; i < rows->rows; i++)
+		rows->row[i] = row_ref(history->rows->row[i + drop]);
+	return rows;
+}
+
+void
+client_history(struct client *client, const struct view_history *history)
+{
+	struct gateway *gateway = client->conn->gateway;
+	struct screen *rows = rows_from(history, client->ask.first);
+	size_t at = begin(client, WEB_HISTORY_IS);
+	struct buf frame = {0};
+
+	client->asks = false;
+	buf_put_varint(&client->out,
+	    rows && client->ask.first < history->first ? history->first : client->ask.first);
+	buf_put_varint(&client->out, history->end);
+	buf_put_varint(&client->out, history->oldest);
+	if (rows) {
+		if (gateway->alone)
+			deflater_reset(gateway->alone);
+		else
+			gateway->alone = deflater_new();
+		frame_encode(NULL, rows, &frame);
+		deflater_put(gateway->alone, frame.data, frame.len, &client->out);
+		screen_unref(rows);
+	}
+	buf_fini(&frame);
+	finish(client, at);
+}
+
 static void
 join(struct client *client, struct source *source)
 {
 	if (source_join(source, client))
-		tell_joined(client);
+		client_tell_joined(client);
 	else
-		client_left(client, 69, "the session cannot be reached");
+		client_left(client, EX_UNAVAILABLE, "the session cannot be reached");
 }
 
 // The only one there is, if there is one only.
@@ -308,6 +354,8 @@ client_writable(struct client *client)
 		return -1;
 	} else {
 		buf_fini(&client->out); // seldom needed again
+		if (client->asks)
+			source_ask(client->source);
 		result = write_frame(client);
 	}
 	if (client->out.len || client->conn->state == CONN_ENDING)
@@ -399,7 +447,21 @@ on_join(struct client *client, struct reader *reader)
 	if (source && may_see(client, source))
 		join(client, source);
 	else
-		client_left(client, 69, "there is no such session");
+		client_left(client, EX_UNAVAILABLE, "there is no such session");
+	return true;
+}
+
+// Who asks anew before there was an answer gets one to the newer question.
+static bool
+on_history(struct client *client, struct reader *reader)
+{
+	client->ask.first = reader_varint(reader);
+	client->ask.count = reader_bounded(reader, HISTORY_COUNT_MAX);
+	if (!reader_done(reader) || !client->ask.count)
+		return false;
+	client->asks = client->source;
+	if (client->asks)
+		source_ask(client->source);
 	return true;
 }
 
@@ -422,7 +484,7 @@ static const struct {
 	uint8_t kind;
 	bool (*on)(struct client *client, struct reader *reader);
 } messages[] = {{WEB_HELLO, on_hello}, {WEB_ACK, on_ack}, {WEB_VISIBLE, on_visible},
-    {WEB_JOIN, on_join}, {WEB_PING, on_ping}};
+    {WEB_JOIN, on_join}, {WEB_HISTORY, on_history}, {WEB_PING, on_ping}};
 
 static bool
 dispatch(struct client *client)

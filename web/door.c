@@ -95,15 +95,18 @@ make_room(struct gateway *gateway, const struct in6_addr *address)
 		conn_kill(oldest);
 }
 
+// IPv4 as IPv6 has it: ::ffff:a.b.c.d
 static struct in6_addr
 address_of(const struct sockaddr_storage *from)
 {
 	struct in6_addr address = {0};
 
-	if (from->ss_family == AF_INET6)
+	if (from->ss_family == AF_INET6) {
 		address = ((const struct sockaddr_in6 *)from)->sin6_addr;
-	else if (from->ss_family == AF_INET)
-		memcpy(&address, &((const struct sockaddr_in *)from)->sin_addr, 4);
+	} else if (from->ss_family == AF_INET) {
+		address.s6_addr[10] = address.s6_addr[11] = 0xff;
+		memcpy(&address.s6_addr[12], &((const struct sockaddr_in *)from)->sin_addr, 4);
+	}
 	return address;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STOP_MS 500             // for pages to take our last words
@@ -21,6 +22,8 @@
 #define PACKET_BYTES (64 << 10) // what lws hands to the kernel at once
 #define IDLE_LOOK_MS 5000       // while a session has nobody who watches
 #define READ_BYTES 65536
+#define COUNT_MS 10000    // between two looks at how many watch
+#define COUNT_SOON_MS 200 // when one has come through us
 
 uint64_t
 gateway_now_us(void)
@@ -69,6 +72,44 @@ gateway_ask(struct gateway *gateway, const struct client *client, const char *to
 	buf_put_varint(&gateway->out, client->serial);
 	buf_put_bytes(&gateway->out, token, strlen(token));
 	msg_end(&gateway->out, begin);
+}
+
+static void
+on_count(uv_timer_t *timer)
+{
+	struct gateway *gateway = timer->data;
+
+	for (struct source *source = gateway->sources; source; source = source->next) {
+		size_t begin;
+
+		if (!source->count)
+			continue;
+		begin = msg_begin(&gateway->out, CHANNEL_COUNT);
+		buf_put_bytes(&gateway->out, source->name, strlen(source->name));
+		msg_end(&gateway->out, begin);
+		source_tell_guests(source);
+		uv_timer_start(&gateway->count, on_count, COUNT_MS, 0);
+	}
+}
+
+void
+gateway_count(struct gateway *gateway)
+{
+	if (!uv_is_active((uv_handle_t *)&gateway->count) ||
+	    uv_timer_get_due_in(&gateway->count) > COUNT_SOON_MS)
+		uv_timer_start(&gateway->count, on_count, COUNT_SOON_MS, 0);
+}
+
+static void
+on_counted(struct gateway *gateway, struct reader *reader)
+{
+	char name[LIMIT_NAME + 1];
+	struct source *source;
+
+	view_text_get(reader, name, LIMIT_NAME);
+	source = source_find(gateway, name);
+	if (source)
+		source_counted(source, reader_bounded(reader, LIMIT_VIEWERS));
 }
 
 static struct client *
@@ -176,7 +217,8 @@ obey(struct gateway *gateway, const struct msg *msg)
 		uint8_t type;
 		void (*on)(struct gateway *gateway, struct reader *reader);
 	} messages[] = {{CHANNEL_ADMITTED, on_admitted}, {CHANNEL_REFUSED, on_refused},
-	    {CHANNEL_CUT, on_cut}, {CHANNEL_SESSIONS, on_sessions}, {CHANNEL_STOP, on_stop}};
+	    {CHANNEL_CUT, on_cut}, {CHANNEL_SESSIONS, on_sessions}, {CHANNEL_COUNTED, on_counted},
+	    {CHANNEL_STOP, on_stop}};
 	struct reader reader = msg_reader(msg);
 
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
@@ -237,15 +279,17 @@ on_browser(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *
 	struct conn *conn = lws_get_opaque_user_data(wsi);
 
 	(void)user;
+	if (!conn) // not of a connection of ours
+		return 0;
 	switch (reason) {
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+		http_upgrades(conn, in);
+		return 0; // always: see there
 	case LWS_CALLBACK_HTTP: return http_request(conn);
 	case LWS_CALLBACK_HTTP_WRITEABLE: return http_writable(conn);
 	case LWS_CALLBACK_HTTP_BODY: return -1; // no request of ours has one
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return http_may_upgrade(conn);
-	case LWS_CALLBACK_WSI_DESTROY:
-		if (conn)
-			conn_free(conn);
-		return 0;
+	case LWS_CALLBACK_WSI_DESTROY: conn_free(conn); return 0;
 	case LWS_CALLBACK_ESTABLISHED:
 	case LWS_CALLBACK_RECEIVE:
 	case LWS_CALLBACK_SERVER_WRITEABLE: return on_websocket(conn, reason, in, len);
@@ -320,6 +364,13 @@ allow_fds(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static void
+log_line(int level, const char *line)
+{
+	(void)level;
+	fprintf(stderr, "mirrord: %s", line);
+}
+
 static bool
 make_context(struct gateway *gateway)
 {
@@ -340,7 +391,7 @@ make_context(struct gateway *gateway)
 		info.ssl_cert_filepath = gateway->options->cert;
 		info.ssl_private_key_filepath = gateway->options->key;
 	}
-	lws_set_log_level(LLL_ERR, NULL);
+	lws_set_log_level(LLL_ERR, log_line);
 	gateway->context = lws_create_context(&info);
 	if (gateway->context)
 		gateway->vhost = lws_create_vhost(gateway->context, &info);
@@ -354,8 +405,10 @@ make_context(struct gateway *gateway)
 static bool
 start(struct gateway *gateway)
 {
-	gateway->channel_poll.data = gateway;
-	return uv_loop_init(&gateway->loop) == 0 && make_context(gateway) && door_open(gateway) &&
+	gateway->channel_poll.data = gateway->count.data = gateway;
+	return uv_loop_init(&gateway->loop) == 0 &&
+	       uv_timer_init(&gateway->loop, &gateway->count) == 0 && make_context(gateway) &&
+	       door_open(gateway) &&
 	       uv_poll_init(&gateway->loop, &gateway->channel_poll, gateway->channel) == 0 &&
 	       uv_poll_start(&gateway->channel_poll, UV_READABLE, on_channel) == 0;
 }
@@ -367,6 +420,8 @@ gateway_run(const struct gateway_options *options, int channel, int dial)
 	struct sandbox_state sandbox;
 
 	allow_fds();
+	setenv("TZ", "UTC0", 1); // libraries print times, and would look for the zone's file
+	tzset();
 	signal(SIGPIPE, SIG_IGN);
 	if (!start(&gateway)) {
 		end(&gateway, options->cert ? EX_CONFIG : EX_OSERR,
@@ -379,6 +434,8 @@ gateway_run(const struct gateway_options *options, int channel, int dial)
 		end(&gateway, EX_OSERR, "the gateway cannot lock itself down");
 		return gateway.status;
 	}
+	lws_set_log_level(
+	    0, NULL); // what browsers do wrong is no news, and a line has the local time
 	msg_put(&gateway.out, CHANNEL_READY, NULL, 0);
 	for (turn(&gateway); !gateway.ended; turn(&gateway))
 		lws_service(gateway.context, 0);

@@ -82,6 +82,8 @@ struct client {
 	char wanted[LIMIT_NAME + 1];
 	uint64_t epoch, seq; // what it said it has
 	bool confirmed, hidden;
+	bool asks; // for rows that scrolled away, with `ask`
+	struct view_history_ask ask;
 	uint64_t since; // unix seconds
 
 	struct source *source; // or NULL
@@ -108,11 +110,14 @@ struct source {
 	enum { SOURCE_IDLE, SOURCE_OPEN, SOURCE_CLOSING } state;
 	struct viewclient client;
 	struct upstream up;
-	bool shown;             // this connection has brought a screen
+	bool shown;             // there is a screen
+	bool fresh;             // this connection has not brought one yet
 	uint64_t changed_ms;    // of the loop: when the screen last did
 	struct fan *fan;        // owned
 	struct client *clients; // owned by their connections
-	size_t count;
+	size_t count, others;   // who watch through us, and in other ways
+	bool asked;             // the session, with `ask`, and has not answered
+	struct view_history_ask ask;
 	uint64_t idle_ms; // of the loop: since when there are none
 	char notice[LIMIT_TEXT + 1];
 };
@@ -124,15 +129,17 @@ struct gateway {
 	uv_loop_t loop;
 	lws_sorted_usec_list_t wake; // when the loop has something due
 	uv_poll_t channel_poll, listen_poll;
-	uv_timer_t tick; // while there are connections to be looked at
+	uv_timer_t tick;  // while there are connections to be looked at
+	uv_timer_t count; // while somebody watches: how many others do
 	int channel, dial;
 	struct buf in, out; // of the channel
 	uint64_t serial;
 	struct conn *conns; // newest first
 	size_t conns_len, clients_len;
 	struct source *sources;
-	struct buf scratch; // a message on its way out, behind room for lws's header
-	uint64_t stop_us;   // not 0: stopping, and over by then
+	struct deflater *alone; // owned: for what is no part of a stream; NULL before it is needed
+	struct buf scratch;     // a message on its way out, behind room for lws's header
+	uint64_t stop_us;       // not 0: stopping, and over by then
 	bool ended;
 	int status;
 };
@@ -141,6 +148,8 @@ uint64_t gateway_now_us(void);
 // Asks and tells the porter.
 void gateway_ask(struct gateway *gateway, const struct client *client, const char *token);
 void gateway_tell(struct gateway *gateway, uint8_t type, uint64_t number);
+// Asks soon how many watch each session that is watched through us; again and again, while one is.
+void gateway_count(struct gateway *gateway);
 
 // ---- door.c
 bool door_open(struct gateway *gateway);
@@ -154,6 +163,7 @@ void conn_kill(struct conn *conn);
 int http_request(struct conn *conn);
 int http_writable(struct conn *conn);
 int http_may_upgrade(struct conn *conn);
+void http_upgrades(struct conn *conn, const char *to);
 
 // ---- client.c
 bool client_new(struct conn *conn);
@@ -169,6 +179,9 @@ void client_notice(struct client *client, const char *text);
 void client_left(struct client *client, int status, const char *text);
 void client_tell_sessions(struct client *client);
 void client_tell_watching(struct client *client);
+void client_tell_joined(struct client *client);
+// The answer to what it asked.
+void client_history(struct client *client, const struct view_history *history);
 // Frames may be due for it.
 void client_schedule(struct client *client);
 
@@ -176,6 +189,13 @@ void client_schedule(struct client *client);
 struct source *source_find(struct gateway *gateway, const char *name);
 struct source *source_add(
     struct gateway *gateway, const char *name, const char *host, uint64_t start);
+// How many watch in any way.
+size_t source_watching(const struct source *source);
+// Tells the session who watches through us.
+void source_tell_guests(struct source *source);
+void source_counted(struct source *source, size_t viewers);
+// The next question for rows that scrolled away, if there is one and nothing is in its way.
+void source_ask(struct source *source);
 // False: it cannot be reached.
 bool source_join(struct source *source, struct client *client);
 void source_leave(struct client *client);

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define HOST_MAX 262   // a name, a colon and a port
 #define SERVE_MS 60000 // for a slow line to take a file
@@ -193,8 +194,21 @@ http_may_upgrade(struct conn *conn)
 	if (!get_header(conn->wsi, text, sizeof(text), WSI_TOKEN_GET_URI) ||
 	    strcmp(text, "/watch") != 0)
 		return refuse(conn, 404, "There is nothing here.");
+	if (!get_header(conn->wsi, text, sizeof(text), WSI_TOKEN_VERSION) ||
+	    strcmp(text, "13") != 0)
+		return refuse(conn, 400, "Another version of WebSocket is spoken here.");
 	if (!get_header(conn->wsi, text, sizeof(text), WSI_TOKEN_PROTOCOL) ||
 	    strcmp(text, WEB_PROTOCOL) != 0)
 		return refuse(conn, 400, "Another protocol is spoken here.");
 	return 0;
+}
+
+// lws would go on in HTTP/2 with whoever asks for that, and has no switch to turn it off; to refuse in
+// this callback by its result is what CVE-2025-11677 is about. So the connection ends beneath it: lws
+// finds that it cannot answer.
+void
+http_upgrades(struct conn *conn, const char *to)
+{
+	if (strcasecmp(to, "websocket") != 0)
+		shutdown(lws_get_socket_fd(conn->wsi), SHUT_RDWR);
 }

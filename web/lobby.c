@@ -28,8 +28,8 @@ lobby_fini(struct lobby *lobby)
 	*lobby = (struct lobby){0};
 }
 
-static const struct lobby_session *
-find(const struct lobby *lobby, const char *name)
+const struct lobby_session *
+lobby_find(const struct lobby *lobby, const char *name)
 {
 	for (size_t i = 0; i < lobby->count; i++) {
 		if (strcmp(lobby->sessions[i].session.name, name) == 0)
@@ -65,7 +65,7 @@ static bool
 look_at(const struct lobby *lobby, const struct session *session, struct lobby_session *entry,
     bool *unsure)
 {
-	const struct lobby_session *known = find(lobby, session->name);
+	const struct lobby_session *known = lobby_find(lobby, session->name);
 	struct stat st;
 
 	if (lstat(session->view, &st) < 0)
@@ -140,7 +140,7 @@ lobby_put(const struct lobby *lobby, struct buf *out)
 int
 lobby_dial(const struct lobby *lobby, const char *name)
 {
-	const struct lobby_session *entry = find(lobby, name);
+	const struct lobby_session *entry = lobby_find(lobby, name);
 	struct viewclient client;
 	struct view_hello hello;
 
@@ -150,6 +150,7 @@ lobby_dial(const struct lobby *lobby, const char *name)
 	}
 	viewclient_hello(&hello, VIEW_ROLE_VIEW, 0, 0);
 	*hello.from = '\0';
+	strcpy(hello.name, "web gateway");
 	strcpy(hello.via, "web");
 	return viewclient_dial(&client, entry->session.view, &hello) == 0 ? client.fd : -1;
 }

@@ -28,6 +28,8 @@ void lobby_init(struct lobby *lobby, const char *dir);
 void lobby_fini(struct lobby *lobby);
 // Looks what there is. True if that has changed.
 bool lobby_scan(struct lobby *lobby);
+// NULL: there is none of that name.
+const struct lobby_session *lobby_find(const struct lobby *lobby, const char *name);
 // Count and records, as in CHANNEL_SESSIONS.
 void lobby_put(const struct lobby *lobby, struct buf *out);
 // A connection to the mirror of one of these sessions, as one who watches. -1 with errno.

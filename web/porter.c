@@ -7,7 +7,8 @@
 // to a session's mirror, with its role said, on which one can only watch.
 #include "web/porter.h"
 
-#include "server/viewclient.h"
+#include "server/control.h"
+#include "server/viewproto.h"
 #include "web/access_file.h"
 #include "web/channel.h"
 #include "web/gateway.h"
@@ -163,6 +164,26 @@ admit(struct porter *porter, struct access *access, struct reader *reader, bool 
 	msg_end(&porter->out, begin);
 }
 
+// How many watch a session, as its keeper knows.
+static void
+count(struct porter *porter, struct reader *reader)
+{
+	char name[LIMIT_NAME + 1];
+	struct control_info info;
+	char why[SESSION_WHY];
+	const struct lobby_session *entry;
+	size_t begin;
+
+	view_text_get(reader, name, LIMIT_NAME);
+	entry = lobby_find(&porter->lobby, name);
+	if (!entry || control_ask_info(entry->session.control, &info, why) != EX_OK)
+		return;
+	begin = msg_begin(&porter->out, CHANNEL_COUNTED);
+	buf_put_bytes(&porter->out, name, strlen(name));
+	buf_put_varint(&porter->out, info.viewers);
+	msg_end(&porter->out, begin);
+}
+
 static void
 obey(struct porter *porter, struct access *access, const struct msg *msg, bool *changed)
 {
@@ -170,6 +191,7 @@ obey(struct porter *porter, struct access *access, const struct msg *msg, bool *
 
 	switch (msg->type) {
 	case CHANNEL_READY: porter->ready = true; break;
+	case CHANNEL_COUNT: count(porter, &reader); break;
 	case CHANNEL_ADMIT: admit(porter, access, &reader, changed); break;
 	case CHANNEL_CONFIRM:
 		access_confirm(access, reader_varint(&reader));

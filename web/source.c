@@ -52,14 +52,26 @@ source_add(struct gateway *gateway, const char *name, const char *host, uint64_t
 
 // ---- from the session --------------------------------------------------------------------------
 
+// Another mirror numbers rows that scrolled away anew, and has not heard what we asked.
+static void
+begin_anew(struct source *source)
+{
+	source->fresh = source->asked = false;
+	for (struct client *client = source->clients; source->shown && client;
+	     client = client->next)
+		client_tell_joined(client);
+}
+
 static void
 on_screen(void *user, struct screen *screen)
 {
 	struct source *source = user;
 
-	source->shown = true;
 	source->changed_ms = uv_now(&source->gateway->loop);
 	fan_show(source->fan, screen);
+	if (source->fresh)
+		begin_anew(source);
+	source->shown = true;
 }
 
 static void
@@ -101,15 +113,60 @@ on_turn(void *user)
 {
 	struct source *source = user;
 
+	source_ask(source);
 	for (struct client *client = source->clients; client; client = client->next)
 		client_schedule(client);
 }
+
+// ---- rows that scrolled away -------------------------------------------------------------------
+
+static bool
+same_ask(const struct view_history_ask *a, const struct view_history_ask *b)
+{
+	return a->first == b->first && a->count == b->count;
+}
+
+// One question at a time, of a page that has taken all it was sent: nobody piles up answers.
+void
+source_ask(struct source *source)
+{
+	if (source->asked || !source->shown)
+		return;
+	for (struct client *client = source->clients; client; client = client->next) {
+		if (!client->asks || client->out.len)
+			continue;
+		source->asked = true;
+		source->ask = client->ask;
+		upstream_ask(&source->up, &source->ask);
+		return;
+	}
+}
+
+static void
+on_history(void *user, const struct msg *msg)
+{
+	struct source *source = user;
+	struct view_history history;
+
+	if (!source->asked || !view_history_get(msg, &history))
+		return;
+	source->asked = false;
+	for (struct client *client = source->clients; client; client = client->next) {
+		if (client->asks && same_ask(&client->ask, &source->ask))
+			client_history(client, &history);
+	}
+	screen_unref(history.rows);
+	source_ask(source);
+}
+
+// ---- the connection ----------------------------------------------------------------------------
 
 static int
 on_dial(void *user)
 {
 	struct source *source = user;
 
+	source->fresh = true;
 	return channel_dial(source->gateway->dial, source->name);
 }
 
@@ -119,6 +176,7 @@ open_source(struct source *source)
 	const struct upstream_sink sink = {.user = source,
 	    .screen = on_screen,
 	    .notice = on_notice,
+	    .history = on_history,
 	    .end = on_end,
 	    .cut = on_cut,
 	    .turn = on_turn,
@@ -126,7 +184,7 @@ open_source(struct source *source)
 	const struct view_hello hello = {0};
 
 	source->state = SOURCE_OPEN;
-	source->shown = false;
+	source->shown = source->asked = false;
 	*source->notice = '\0';
 	upstream_init(&source->up, &source->gateway->loop, NULL, &hello, &sink);
 	upstream_open(&source->up, &source->client);
@@ -156,9 +214,49 @@ source_end(struct source *source, int status, const char *text)
 
 // ---- who watches -------------------------------------------------------------------------------
 
-// For `mirrord who` at the host.
+size_t
+source_watching(const struct source *source)
+{
+	return source->count + source->others;
+}
+
+// Our own connection is one of the session's viewers.
+void
+source_counted(struct source *source, size_t viewers)
+{
+	size_t others = viewers > 0 ? viewers - 1 : 0;
+
+	if (source->others == others)
+		return;
+	source->others = others;
+	for (struct client *client = source->clients; client; client = client->next)
+		client_tell_watching(client);
+}
+
 static void
-tell_guests(struct source *source)
+describe(const struct client *client, struct view_person *person)
+{
+	const struct in6_addr *address = &client->conn->address;
+	const struct screen *screen = client->source->up.replica.screen;
+
+	strcpy(person->name, client->name);
+	strcpy(person->via, "web");
+	if (IN6_IS_ADDR_V4MAPPED(address))
+		inet_ntop(AF_INET, &address->s6_addr[12], person->from, sizeof(person->from));
+	else
+		inet_ntop(AF_INET6, address, person->from, sizeof(person->from));
+	person->since = client->since;
+	person->status = (struct view_status){.rows = screen ? screen->rows : 0,
+	    .cols = screen ? screen->cols : 0, // a page shows all of it
+	    .rtt_us = client->viewer.pace.srtt_us,
+	    .lag_us = client->viewer.pace.lag_us,
+	    .bytes = client->viewer.bytes,
+	    .frames = client->viewer.messages};
+}
+
+// For `mirrord who` at the host.
+void
+source_tell_guests(struct source *source)
 {
 	struct view_person *people;
 	size_t count = 0;
@@ -168,14 +266,8 @@ tell_guests(struct source *source)
 	people = calloc(source->count + 1, sizeof(*people));
 	if (!people)
 		abort();
-	for (struct client *client = source->clients; client; client = client->next) {
-		struct view_person *person = &people[count++];
-
-		strcpy(person->name, client->name);
-		strcpy(person->via, "web");
-		inet_ntop(AF_INET6, &client->conn->address, person->from, sizeof(person->from));
-		person->since = client->since;
-	}
+	for (struct client *client = source->clients; client; client = client->next)
+		describe(client, &people[count++]);
 	upstream_guests(&source->up, people, count);
 	free(people);
 }
@@ -184,7 +276,7 @@ tell_guests(struct source *source)
 static void
 count_changed(struct source *source, const struct client *but)
 {
-	tell_guests(source);
+	source_tell_guests(source);
 	for (struct client *client = source->clients; client; client = client->next) {
 		if (client != but)
 			client_tell_watching(client);
@@ -210,6 +302,7 @@ source_join(struct source *source, struct client *client)
 	if (client->source != source) // nobody was there
 		return false;
 	count_changed(source, client);
+	gateway_count(source->gateway);
 	client_schedule(client);
 	return true;
 }
@@ -226,6 +319,7 @@ source_leave(struct client *client)
 		client->next->link = client->link;
 	*client->link = client->next;
 	client->source = NULL;
+	client->asks = false;
 	uv_timer_stop(&client->due);
 	if (--source->count == 0)
 		source->idle_ms = uv_now(&source->gateway->loop);

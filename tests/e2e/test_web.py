@@ -91,6 +91,14 @@ def talk(mirrord):
     pipe.close()
 
 
+LETTERS = itertools.count(0x4E00)
+
+
+def word():
+    """Characters that no frame finds elsewhere on a screen, so that it has to write them."""
+    return "".join(chr(next(LETTERS)) for _ in range(3))
+
+
 def refused(gateway, token):
     """The reason that a token is refused for."""
     page = gateway.page(token)
@@ -120,3 +128,567 @@ def test_the_screen_is_there_one_round_trip_after_the_socket_opens(start, talk):
     kinds = [page.next()[0] for _ in range(4)]
     assert kinds == [WELCOME, SESSIONS, JOINED, START]
     page.close()
+
+
+def test_steps_lead_from_what_was_acknowledged_and_go_on_in_one_stream(start, talk):
+    page = start().page()
+    page.wait(START)
+    for line in [word() for _ in range(30)]:
+        talk(f"{line}\r\n")
+        page.wait_text(line)
+    assert [base for _, base, _ in page.frames[1:]] == [seq for seq, _, _ in page.frames[:-1]]
+    page.close()
+
+
+def test_who_comes_back_gets_only_what_changed(start, talk):
+    gateway = start()
+    talk("\r\n".join(f"a row with some text in it {row}" for row in range(20)))
+    page = gateway.page().wait_text("in it 19")
+    seq = page.seq
+    page.close()
+    talk("more")
+    page.open().wait_text("more")
+    assert page.frames[-1][1] == seq
+    assert len(page.frames[-1][2]) < 20
+    page.epoch += 1  # as after another gateway was started
+    page.open().wait(START)
+    assert page.frames[-1][1] == 0
+    page.close()
+
+
+def test_a_hidden_page_costs_nothing_and_is_current_when_it_is_shown(mirrord, start, talk):
+    page = start().page()
+    page.wait(START)
+    page.socket.send(bytes([webpage.VISIBLE, 0]))
+    page.socket.send(bytes([webpage.PING, 7]))
+    assert page.wait(webpage.PONG)[1][0] == 7
+    talk("".join(f"unseen {number}\r\n" for number in range(20)))
+    mirrord.wait_row("s", "unseen 19")
+    page.socket.send(bytes([webpage.PING, 8]))
+    assert page.next()[0] == webpage.PONG
+    talk("shown")
+    page.socket.send(bytes([webpage.VISIBLE, 1]))
+    page.wait_text("shown")
+    page.close()
+
+
+def history(page, first, count):
+    """(from, end, oldest, the frame) of rows that scrolled away."""
+    page.socket.send(bytes([webpage.HISTORY]) + webpage.varint(first) + webpage.varint(count))
+    reader = webpage.Reader(page.wait(webpage.HISTORY_IS)[1])
+    numbers = reader.varint(), reader.varint(), reader.varint()
+    rest = reader.rest()
+    return *numbers, webpage.zlib.decompressobj(-15).decompress(rest) if rest else b""
+
+
+def test_rows_that_scrolled_away_are_given_by_number(start, talk):
+    talk("".join(f"row {number};\r\n" for number in range(300)))
+    page = start().page().wait_text("row 299;")
+    first, end, oldest, frame = history(page, 100, 3)
+    assert (first, end, oldest) == (100, 277, 0)
+    assert b"row 100;" in frame and b"102;" in frame and b"103;" not in frame
+    assert history(page, 276, 50)[0] == 276
+    assert b"row 275;" not in history(page, 276, 50)[3]
+    assert history(page, 277, 50)[3] == b""
+    page.close()
+
+
+# ---- several sessions, several people -----------------------------------------------------------
+
+
+def test_one_page_lists_what_its_link_shows_and_hears_of_changes(mirrord, start):
+    for name in ("one", "two"):
+        mirrord.detached(name, "sh", "-c", f"echo this is {name}; exec cat")
+    gateway = start()
+    page = gateway.page()
+    page.wait(SESSIONS)
+    assert [session[0] for session in page.sessions] == ["one", "two"]
+    assert not page.session  # it has to choose
+    page.socket.send(bytes([webpage.JOIN]) + webpage.text("two"))
+    page.wait(JOINED)
+    page.wait_text("this is two")
+    mirrord.run("stop", "two")
+    page.wait(LEFT)
+    while [session[0] for session in page.sessions] != ["one"]:
+        page.wait(SESSIONS)
+    mirrord.detached("three", "cat")
+    while [session[0] for session in page.sessions] != ["one", "three"]:
+        page.wait(SESSIONS)
+    page.socket.send(bytes([webpage.JOIN]) + webpage.text("two"))
+    page.wait(LEFT)
+    page.socket.send(bytes([webpage.JOIN]) + webpage.text("one"))
+    page.wait_text("this is one")
+    page.close()
+
+
+def test_a_link_to_one_session_shows_no_other(mirrord, start):
+    for name in ("one", "two"):
+        mirrord.detached(name, "sh", "-c", f"echo this is {name}; exec cat")
+    gateway = start()
+    page = gateway.page(gateway.invite("--session=two"))
+    page.wait(JOINED)
+    assert [session[0] for session in page.sessions] == ["two"] and page.session == "two"
+    page.socket.send(bytes([webpage.JOIN]) + webpage.text("one"))
+    page.wait(LEFT)
+    page.close()
+
+
+def test_the_host_sees_by_name_who_watches_and_everybody_how_many(mirrord, start, talk):
+    gateway = start()
+    bob, eve = (gateway.page(gateway.invite(f"--name={name}")) for name in ("bob", "eve \u00e9"))
+    for page in (bob, eve):
+        page.wait(START)
+
+    def people():
+        listed = json.loads(mirrord.run("who", "--json").stdout)
+        return sorted((one["name"], one["via"], one["from"]) for one in listed
+                      if one["via"] == "web" and one["name"] != "web gateway")
+
+    both = [("bob", "web", "127.0.0.1"), ("eve \u00e9", "web", "127.0.0.1")]
+    rig.wait_until(lambda: people() == both, what=people)
+    while bob.watching != 2:
+        bob.wait(webpage.WATCHING)
+    eve.close()
+    rig.wait_until(lambda: people() == both[:1], what=people)
+    bob.close()
+
+
+def test_whom_the_host_cuts_is_gone_and_stays_gone(mirrord, start, talk):
+    gateway = start()
+    bob, eve = (gateway.page(gateway.invite(f"--name={name}")) for name in ("bob", "eve"))
+    for page in (bob, eve):
+        page.wait(START)
+    rig.wait_until(lambda: b"bob" in mirrord.run("who").stdout)
+    mirrord.run("kick", "bob")
+    assert bob.bye() == webpage.REVOKED
+    assert refused(gateway, bob.token) == webpage.REFUSED
+    talk("still here")
+    eve.wait_text("still here")
+    eve.close()
+
+
+# ---- who is let in ------------------------------------------------------------------------------
+
+
+@pytest.mark.core
+def test_host_and_origin_and_token_all_have_to_be_right(start, talk):
+    gateway = start("--host=mirror.example")
+    port = gateway.port
+    hosts = {f"127.0.0.1:{port}": True, "localhost:9999": True, "LOCALHOST": True, "[::1]:80": True,
+             "mirror.example:443": True, "evil.example": False, f"evil.example:{port}": False,
+             "127.0.0.1.evil.example": False, "mirror.example:": False, "localhost:x": False,
+             "": False}
+    for host, good in hosts.items():
+        assert (get(port, host=host)[0].status == 200) == good, host
+    origins = {webpage.SAME: True, None: False, "null": False, "http://evil.example": False,
+               "https://HOST": False, "http://HOST.evil.example": False, "http://HOST/": False,
+               "http://localhost:1": False}
+    tokens = {gateway.token: True, gateway.token[:-1]: False, "": False, "A" * 22: False,
+              gateway.token + "A": False}
+    for (host, known), (origin, own) in itertools.product(hosts.items(), origins.items()):
+        if isinstance(origin, str):
+            origin = origin.replace("HOST", host)
+        socket = Socket(port, host, origin)
+        assert socket.opened == (known and own), (host, origin)
+        socket.close()
+        if not socket.opened:
+            assert socket.answer.status in (400, 403)
+    for token, good in tokens.items():
+        page = Page(port, token, host="localhost:9999")
+        if good:
+            page.wait(START)
+        else:
+            assert page.bye() == webpage.REFUSED and not page.frames, token
+        page.close()
+
+
+def test_every_answer_forbids_what_the_page_does_not_need(start):
+    gateway = start()
+    index, body = get(gateway.port)
+    file = re.search(rb'src="(/[0-9a-f]{16}/[^"]+\.js)"', body)[1].decode()
+    script = get(gateway.port, file)[0]
+    for answer in (index, script, get(gateway.port, "/none")[0], get(gateway.port, host="evil")[0]):
+        headers = answer.headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy
+        for part in ("frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'",
+                     "require-trusted-types-for 'script'", "script-src 'self'"):
+            assert part in policy.split("; "), policy
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "access-control-allow-origin" not in headers and "set-cookie" not in headers
+    assert "immutable" in script.headers["cache-control"]
+    assert index.headers["cache-control"] == "no-cache"
+
+
+def test_a_link_is_good_as_often_and_as_long_as_it_says(start, talk):
+    gateway = start()
+    once = gateway.invite("--name=once")
+    page = gateway.page(once)
+    page.wait(START)
+    page.ping()
+    first = page.token
+    page.close()
+    assert refused(gateway, once) == webpage.REFUSED  # used up
+    again = gateway.page(first)
+    again.wait(START)
+    again.ping()
+    again.close()
+    assert refused(gateway, first) == webpage.REFUSED  # replayed
+    again.open().wait(JOINED)  # and, with the screen it has, no frame
+    again.close()
+    twice = gateway.invite("--name=twice", "--uses=2")
+    for _ in range(2):
+        gateway.page(twice).ping()
+    assert refused(gateway, twice) == webpage.REFUSED
+
+
+def test_an_answer_that_was_lost_on_its_way_locks_nobody_out(start, talk):
+    gateway = start()
+    once = gateway.invite("--name=once")
+    for _ in range(3):  # the page never gets to keep the new token
+        page = gateway.page(once, acks=False)
+        page.wait(START)
+        page.close()
+    kept = page.token
+    for _ in range(3):
+        page.token = kept
+        page.open().wait(JOINED)
+        page.close()
+    page.open().ping()
+    page.close()
+    assert refused(gateway, kept) == refused(gateway, once) == webpage.REFUSED
+
+
+def test_who_watches_is_cut_when_the_link_expires_or_is_revoked(mirrord, start, talk):
+    gateway = start()
+    brief, bob = gateway.invite("--name=brief", "--expires=2s"), gateway.invite("--name=bob")
+    pages = [gateway.page(token) for token in (brief, bob)]
+    for page in pages:
+        page.wait(START)
+    mirrord.run("web", "revoke", "bob")
+    for page in pages:
+        assert page.bye() == webpage.REVOKED
+        assert refused(gateway, page.token) == webpage.REFUSED
+    assert refused(gateway, brief) == refused(gateway, bob) == webpage.REFUSED
+    listed = json.loads(mirrord.run("web", "invites", "--json").stdout)
+    assert {one["name"]: one["good"] for one in listed} == {"auditor": True, "brief": False}
+
+
+def test_a_token_is_nowhere_on_disk(mirrord, start, talk):
+    gateway = start()
+    page = gateway.page(gateway.invite("--name=bob"))
+    page.wait(START)
+    path = mirrord.rundir / "mirrord" / ".web"
+    assert path.stat().st_mode & 0o777 == 0o600
+    kept = path.read_text()
+    assert "bob" in kept and page.token not in kept and gateway.token not in kept
+    page.close()
+
+
+def test_a_page_that_is_opened_again_elsewhere_ends_the_one_before(start, talk):
+    gateway = start()
+    page = gateway.page()
+    page.wait(START)
+    copy = gateway.page(page.token)
+    copy.wait(START)
+    assert page.bye() == webpage.REFUSED
+    copy.close()
+
+
+# ---- what browsers cannot do --------------------------------------------------------------------
+
+
+def test_messages_that_are_none_end_their_sender_and_nobody_else(start, talk):
+    gateway = start()
+    honest = gateway.page()
+    honest.wait(START)
+    pid = gateway.pid()
+    bad = {
+        "before HELLO": [webpage.ack(1)],
+        "another HELLO": [webpage.hello(gateway.token), webpage.hello(gateway.token)],
+        "empty": [b""],
+        "unknown": [webpage.hello(gateway.token), b"\x7f"],
+        "too long": [b"\x01" + bytes(300)],
+        "trailing": [webpage.hello(gateway.token) + b"x"],
+        "ack of the future": [webpage.hello(gateway.token), webpage.ack(1 << 40)],
+        "varint without end": [b"\x01" + b"\xff" * 40],
+        "controls in a name": [webpage.hello("\x1b[31m")],
+        "count of none": [webpage.hello(gateway.token), bytes([webpage.HISTORY, 0, 0])],
+        "too many": [webpage.hello(gateway.token)] + [bytes([webpage.PING, 1])] * 200,
+    }
+    for what, messages in bad.items():
+        page = Page.__new__(Page)
+        page.frames, page.acks, page.unacked = [], False, 0
+        page.socket = Socket(gateway.port)
+        for message in messages:
+            try:
+                page.socket.send(message)
+            except OSError:
+                break
+        assert page.bye() in (webpage.BROKEN, webpage.REFUSED), what
+        page.close()
+    page.socket = Socket(gateway.port)
+    page.socket.send(webpage.hello(gateway.token, version=2))
+    assert page.bye() == webpage.OTHER_VERSION
+    page.socket = Socket(gateway.port)
+    page.socket.send(b"text", opcode=1)
+    assert page.bye() == webpage.BROKEN
+    assert gateway.pid() == pid
+    talk("honest")
+    honest.wait_text("honest")
+    honest.close()
+
+
+RAW = [
+    b"\r\n\r\n", b"GET", b"\0" * 100, b"GET / HTTP/9.9\r\n\r\n", b"G" * 5000,
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 8192 + b"\r\n\r\n",
+    b"GET /" + b"a" * 8000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\nx",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\nxxx",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n",
+    b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /%00%2e%2e/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET http://evil/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"CONNECT evil:1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 64,
+    b"GET /watch HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n",
+    b"GET /watch HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Origin: http://localhost\r\nSec-WebSocket-Version: 99\r\nSec-WebSocket-Key: x\r\n"
+    b"Sec-WebSocket-Protocol: mirrord.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50,
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-,0-,0-\r\n\r\n",
+    b"GET /watch HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+    b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+]
+# what may follow an upgrade, as bytes on the wire
+FRAMES = [
+    b"\x82\x05hello", b"\x82\xff" + b"\xff" * 8 + b"mask" + b"x" * 100, b"\x82\xfe\xff\xffmask",
+    b"\xf2\x80mask", b"\x80\x80mask", b"\x83\x80mask", b"\x09\x80mask", b"\x89\xfe\x01\x00mask",
+    b"\x88\x81maskx", b"\x88\x82mask\x00\x00", b"\x02\x81maskx\x02\x81maskx", b"\x00\x81maskx",
+    b"\x8a\x80mask" * 500, b"\x89\x84mask1234" * 500, b"\x02\x80mask" * 500,
+]
+
+
+def test_malformed_requests_and_frames_never_end_the_gateway(start, talk):
+    gateway = start()
+    honest = gateway.page()
+    honest.wait(START)
+    pid = gateway.pid()
+    for data in RAW:
+        with webpage.connect(gateway.port) as sock:
+            try:
+                sock.sendall(data)
+                sock.settimeout(0.2)
+                while sock.recv(65536):
+                    pass
+            except OSError:
+                pass
+    for data in FRAMES:
+        socket = Socket(gateway.port)
+        try:
+            socket.sock.sendall(data)
+            socket.sock.settimeout(0.2)
+            while socket.sock.recv(65536):
+                pass
+        except OSError:
+            pass
+        socket.close()
+    assert gateway.pid() == pid
+    talk("honest")
+    honest.wait_text("honest")
+    honest.close()
+
+
+@pytest.mark.core
+def test_slow_headers_and_silent_sockets_do_not_touch_who_watches(start, talk, soak):
+    count, seconds = (500, 60) if soak else (500, 7)
+    gateway = start()
+    honest = gateway.page()
+    honest.wait(START)
+    slow, worst, number = [], 0.0, 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for at in range(count // 10):  # each round fifty come, or say a byte more
+            if len(slow) < count:
+                slow.append(webpage.connect(gateway.port))
+                slow[-1].sendall(b"GET / HTTP/1.1\r\nX:")
+            try:
+                slow[(number * 50 + at) % len(slow)].sendall(b"x")
+            except OSError:
+                slow[(number * 50 + at) % len(slow)].close()
+                slow[(number * 50 + at) % len(slow)] = webpage.connect(gateway.port)
+        number += 1
+        began = time.monotonic()
+        line = word()
+        talk(line + "\r\n")
+        honest.wait_text(line)
+        worst = max(worst, time.monotonic() - began)
+    late = gateway.page()  # and who comes gets in
+    late.wait(START)
+    assert worst < 1.0, worst
+    for sock in slow:
+        sock.close()
+    for page in (honest, late):
+        page.close()
+
+
+def test_a_socket_without_a_token_is_closed_after_five_seconds(start):
+    gateway = start()
+    opened = [Socket(gateway.port).sock, webpage.connect(gateway.port)]
+    began = time.monotonic()
+    for sock in opened:
+        sock.settimeout(10)
+        while sock.recv(4096):
+            pass
+        assert 4 < time.monotonic() - began < 8
+        sock.close()
+
+
+def test_the_gateway_can_open_nothing_and_has_nothing_open_but_sockets(start, talk):
+    gateway = start()
+    page = gateway.page()
+    page.wait(START)
+    status = open(f"/proc/{gateway.pid()}/status").read()
+    assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status
+    for fd, path in rig.open_fds(gateway.pid()).items():
+        if fd == 2:  # where it may leave a line
+            continue
+        assert path.startswith(("socket:", "pipe:", "anon_inode:")) or path in (
+            "/dev/null", "/dev/urandom"), (fd, path)
+    page.close()
+
+
+# ---- the gateway's life -------------------------------------------------------------------------
+
+
+@pytest.mark.core
+def test_a_gateway_that_is_killed_is_started_again_and_nobody_else_notices(
+        mirrord, start, talk, terminals):
+    gateway = start()
+    guest = terminals(mirrord.terminal("view", "s"))
+    talk("before")
+    guest.wait_for("before")
+    page = gateway.page().wait_text("before")
+    pid = gateway.pid()
+    os.kill(pid, signal.SIGKILL)
+    assert page.bye() is None  # a lost link, so it tries again
+    rig.wait_until(lambda: gateway.pid() != pid)
+    page.open().wait_text("before")
+    talk("after")
+    page.wait_text("after")
+    guest.wait_for("after")
+    assert guest.process.poll() is None
+    page.close()
+
+
+def test_a_porter_that_is_killed_takes_its_gateway_along_and_tokens_outlive_both(
+        mirrord, start, talk):
+    gateway = start()
+    page = gateway.page()
+    page.wait(START)
+    pid = gateway.pid()
+    gateway.process.kill()
+    gateway.process.wait()
+    assert page.bye() is None
+    rig.wait_until(lambda: not rig.is_alive(pid))
+    start(listen=f"127.0.0.1:{gateway.port}")
+    page.open().wait(START)
+    talk("alive")
+    page.wait_text("alive")
+    page.close()
+
+
+def test_a_mirror_that_is_replaced_is_no_end_for_a_page(mirrord, start, talk):
+    page = start().page()
+    page.wait(START)
+    os.kill(mirrord.mirror_pid(mirrord.info("s")), signal.SIGKILL)
+    talk("again")
+    page.wait_text("again")
+    page.close()
+
+
+def test_stopping_says_goodbye_and_to_try_again(start, talk):
+    gateway = start()
+    page = gateway.page()
+    page.wait(START)
+    gateway.process.terminate()
+    assert page.bye() == webpage.STOPPING
+    assert gateway.process.wait(10) == 0
+
+
+def test_web_with_a_session_prints_a_link_to_it_and_ends_with_it(mirrord):
+    run = mirrord.run("--detach", "--web=127.0.0.1:0", "-n", "s", "--", "sh", "-c",
+                      "echo hello; exec cat")
+    _, _, port, token = LINK.search(run.stdout.decode()).groups()
+    page = Page(int(port), token).wait_text("hello")
+    assert page.session == "s"
+    mirrord.run("stop", "s")
+    page.bye()
+
+    def is_closed():
+        try:
+            webpage.connect(int(port)).close()
+            return False
+        except OSError:
+            return True
+
+    rig.wait_until(is_closed, what="the gateway ending")
+
+
+def test_a_second_gateway_for_the_same_sessions_is_refused(mirrord, start):
+    start()
+    run = mirrord.run("web", "--listen=127.0.0.1:0", check=False)
+    assert run.returncode == 73 and b"runs for these sessions already" in run.stderr
+
+
+def test_with_a_certificate_all_of_it_is_encrypted(mirrord, start, talk):
+    key, cert = mirrord.folder / "key.pem", mirrord.folder / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert,
+                    "-days", "1", "-subj", "/CN=localhost"], check=True, capture_output=True)
+    gateway = start(f"--cert={cert}", f"--key={key}")
+    assert gateway.tls
+    talk("secret")
+    page = gateway.page().wait_text("secret")
+    assert get(gateway.port, tls=True)[0].status == 200
+    with webpage.connect(gateway.port) as sock:
+        webpage.request(sock)
+        with pytest.raises((ConnectionError, ValueError, IndexError)):
+            assert webpage.Answer(sock).status != 200
+    assert not Socket(gateway.port, origin=f"http://127.0.0.1:{gateway.port}", tls=True).opened
+    page.close()
+
+
+def test_arguments_that_make_no_sense_are_refused(mirrord):
+    for args in (["--cert=x"], ["--listen=nowhere:x"], ["a", "b"], ["--host=a b"],
+                 ["invite", "--uses=0"], ["invite", "--expires=2"], ["invite", "--session=a/b"],
+                 ["revoke"], ["invites", "x"]):
+        run = mirrord.run("web", *args, check=False)
+        assert run.returncode in (64, 69) and run.stderr.startswith(b"mirrord: "), args
+    assert mirrord.run("web", "revoke", "nobody", check=False).returncode == 69
+    assert mirrord.run("web", "invite", check=False).returncode == 69  # no gateway yet
+
+
+def test_the_whole_page_weighs_no_more_than_forty_kilobytes(start):
+    gateway = start()
+    _, body = get(gateway.port)
+    seen, todo, weight = set(), ["/"], 0
+    while todo:
+        path = todo.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        answer, body = get(gateway.port, path)
+        assert answer.status == 200, path
+        weight += int(answer.headers["content-length"])
+        folder = path.rsplit("/", 1)[0]
+        todo += [name.decode() for name in re.findall(rb'(?:src|href)="(/[^"#]+)"', body)]
+        todo += [f"{folder}/{name.decode()}" for name in
+                 re.findall(rb'from\s*"\./([^"]+)"', body)]
+    assert len(seen) >= 3
+    assert weight <= 40 * 1024, weight

@@ -18,6 +18,7 @@ STEP, START = 1, 2
 WELCOME, SESSIONS, JOINED, WATCHING, NOTICE, PONG, HISTORY_IS, LEFT, BYE = range(0x41, 0x4A)
 REFUSED, REVOKED, OTHER_VERSION, BROKEN, STOPPING, NO_ROOM = 1, 2, 3, 4, 5, 6
 PROTOCOL = "mirrord.1"
+ACK_S = 0.1  # no more than one ACK in so long
 
 
 def hello(token, session="", epoch=0, seq=0, version=1):
@@ -133,25 +134,34 @@ class Socket:
             payload = mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
         self.sock.sendall(head + payload)
 
-    def _take(self, count):
-        while len(self.data) < count:
+    def _whole(self):
+        """The frame at the front of what has come, or None if that is not all of it."""
+        if len(self.data) < 2:
+            return None
+        first, length = self.data[:2]
+        assert first & 0x80, "the gateway does not cut messages"
+        assert not length & 0x80, "a server does not mask"
+        at = 2
+        for code, form in ((126, ">H"), (127, ">Q")):
+            if length == code:
+                at = 2 + struct.calcsize(form)
+                if len(self.data) < at:
+                    return None
+                length = struct.unpack(form, self.data[2:at])[0]
+                break
+        if len(self.data) < at + length:
+            return None
+        payload, self.data = self.data[at:at + length], self.data[at + length:]
+        return first & 15, payload
+
+    def next_frame(self):
+        """(opcode, payload) of the next WebSocket frame."""
+        while (found := self._whole()) is None:
             more = self.sock.recv(65536)
             if not more:
                 raise ConnectionError("the gateway closed")
             self.data += more
-        found, self.data = self.data[:count], self.data[count:]
         return found
-
-    def next_frame(self):
-        """(opcode, payload) of the next WebSocket frame."""
-        first, length = self._take(2)
-        if length == 126:
-            length = struct.unpack(">H", self._take(2))[0]
-        elif length == 127:
-            length = struct.unpack(">Q", self._take(8))[0]
-        assert not length & 0x80, "a server does not mask"
-        assert first & 0x80, "the gateway does not cut messages"
-        return first & 15, self._take(length)
 
     def next(self, deadline_s=20.0):
         """(kind, payload) of the next message, or None once the gateway has closed."""
@@ -185,10 +195,10 @@ class Socket:
 
 
 class Page:
-    """A page: a token, a socket, and the frames that it was given."""
+    """A page: a token, a socket, and the frames that it was given. `acks`: it acknowledges them."""
 
-    def __init__(self, port, token, session="", **options):
-        self.port, self.options = port, options
+    def __init__(self, port, token, session="", acks=True, **options):
+        self.port, self.acks, self.options = port, acks, options
         self.token, self.session = token, session
         self.epoch = self.seq = 0
         self.frames = []  # (seq, base or None, frame)
@@ -196,16 +206,31 @@ class Page:
         self.open()
 
     def open(self):
+        self.unacked = self.ack_at = 0  # when the newest frame came, and when it may be acknowledged
         self.socket = Socket(self.port, **self.options)
         assert self.socket.opened, self.socket.answer.status
         self.socket.send(hello(self.token, self.session, self.epoch, self.seq))
         return self
 
     def next(self, deadline_s=20.0):
-        found = self.socket.next(deadline_s)
-        if found is not None:
-            self.take(*found)
-        return found
+        end = time.monotonic() + deadline_s
+        while True:
+            now = time.monotonic()
+            if self.unacked and now >= self.ack_at:
+                self.socket.send(ack(self.seq, int((now - self.unacked) * 1000)))
+                self.unacked, self.ack_at = 0, now + ACK_S
+            try:
+                found = self.socket.next(max(0.001, min(end, self.ack_at if self.unacked else end)
+                                             - now))
+            except TimeoutError:
+                if now >= end:
+                    raise
+                continue
+            if found is not None:
+                self.take(*found)
+                if self.acks and found[0] in (STEP, START):
+                    self.unacked = time.monotonic()
+            return found
 
     def take(self, kind, payload):
         reader = Reader(payload)
@@ -238,18 +263,23 @@ class Page:
         while True:
             found = self.next(deadline_s)
             if found is None:
-                raise AssertionError(f"closed before one of {[hex(kind) for kind in kinds]}")
+                raise AssertionError(f"closed before one of {[hex(kind) for kind in kinds]}: "
+                                     f"{getattr(self, 'why', '')}")
             if found[0] in kinds:
                 return found
 
     def wait_text(self, needle, deadline_s=20.0):
-        """Takes, and acknowledges, frames until one writes `needle`."""
+        """Takes frames until one writes `needle`."""
         end = time.monotonic() + deadline_s
         while True:
             self.wait(STEP, START, deadline_s=max(0.001, end - time.monotonic()))
-            self.socket.send(ack(self.seq))
             if needle.encode() in self.frames[-1][2]:
                 return self
+
+    def ping(self):
+        """Says something, which shows that this page got its newest token, and waits for the answer."""
+        self.socket.send(bytes([PING, 1]))
+        self.wait(PONG)
 
     def bye(self):
         """Reads to the end: the reason of BYE, or None if there was none."""
