@@ -4,6 +4,7 @@
 #include "server/frames.h"
 
 #include "server/sandbox.h"
+#include "server/sight.h"
 #include "server/until.h"
 #include "server/upstream.h"
 
@@ -28,8 +29,10 @@ struct serving {
 	uv_timer_t due;
 	struct until until;
 	struct upstream up;
-	struct view_bye bye; // how it ended
-	bool ended, gone;    // gone: nobody is left to be told
+	struct sight sight;
+	struct pace_limits limits; // whoever forces the command set these
+	struct view_bye bye;       // how it ended
+	bool ended, gone;          // gone: nobody is left to be told
 };
 
 static uint64_t
@@ -209,8 +212,8 @@ tell_mirror(struct serving *serving)
 	const struct linksend *send = &serving->frames->send;
 	struct view_status status = {.rows = send->rows,
 	    .cols = send->cols,
-	    .rtt_us = send->pace.srtt_us,
-	    .lag_us = send->pace.lag_us,
+	    .rtt_us = sight_rtt(&serving->sight, send),
+	    .lag_us = sight_lag(&serving->sight, send),
 	    .bytes = send->bytes,
 	    .frames = send->frames};
 
@@ -224,8 +227,16 @@ pump(struct serving *serving)
 	struct linksend *send = &serving->frames->send;
 	uint64_t now = now_us(), due = LINKPACE_NEVER;
 
-	while (write_out(send, &serving->gone) && (due = linksend_due(send, now)) <= now)
+	while (write_out(send, &serving->gone)) {
+		size_t before = send->out.len;
+
+		sight_written(&serving->sight, now);
+		due = sight_due(&serving->sight, send, now);
+		if (due > now)
+			break;
 		linksend_frame(send, now);
+		sight_made(&serving->sight, now, send->out.len - before);
+	}
 	if (serving->gone) {
 		leave(serving);
 		return;
@@ -241,10 +252,32 @@ pump(struct serving *serving)
 	tell_mirror(serving);
 }
 
+// The lower of two limits, of which 0 is none.
+static uint64_t
+lower(uint64_t a, uint64_t b)
+{
+	return a && (a < b || !b) ? a : b;
+}
+
+// What the watcher said beside ACKs.
+static void
+obey(struct serving *serving)
+{
+	struct linksend *send = &serving->frames->send;
+	struct pace_limits *limits = &serving->sight.pace.limits;
+
+	limits->max_fps = (uint32_t)lower(serving->limits.max_fps, send->limits.max_fps);
+	limits->budget = lower(serving->limits.budget, send->limits.budget);
+	if (send->asked)
+		upstream_ask(&serving->up, &send->ask);
+	send->asked = false;
+}
+
 static void
 on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct serving *serving = poll->data;
+	uint64_t acked = serving->frames->send.pace.acked;
 	uint8_t data[READ_BYTES];
 
 	(void)events;
@@ -258,9 +291,9 @@ on_readable(uv_poll_t *poll, int status, int events)
 		else if (!linksend_feed(&serving->frames->send, now_us(), data, (size_t)got))
 			end(serving, EX_PROTOCOL, "the watcher broke the protocol");
 	}
-	if (serving->frames->send.asked)
-		upstream_ask(&serving->up, &serving->frames->send.ask);
-	serving->frames->send.asked = false;
+	if (serving->frames->send.pace.acked != acked)
+		sight_acked(&serving->sight, &serving->frames->send, now_us());
+	obey(serving);
 	if (!serving->ended)
 		pump(serving);
 }
@@ -333,6 +366,7 @@ serve(struct serving *serving)
 		// what came with HELLO is still to be looked at
 		if (!linksend_feed(&serving->frames->send, now_us(), NULL, 0))
 			end(serving, EX_PROTOCOL, "the watcher broke the protocol");
+		obey(serving);
 		if (!upstream_start(&serving->up, &client))
 			end(serving, EX_OSERR, "the far end cannot wait for the session");
 		if (!serving->ended)
@@ -342,9 +376,10 @@ serve(struct serving *serving)
 }
 
 int
-frames_run(struct frames *frames, const char *path, const struct view_hello *hello, uint64_t until)
+frames_run(struct frames *frames, const char *path, const struct view_hello *hello,
+    const struct pace_limits *limits, uint64_t until)
 {
-	struct serving serving = {.frames = frames};
+	struct serving serving = {.frames = frames, .limits = *limits};
 	const struct upstream_sink sink = {.user = &serving,
 	    .screen = on_screen,
 	    .notice = on_notice,
@@ -354,9 +389,11 @@ frames_run(struct frames *frames, const char *path, const struct view_hello *hel
 
 	if (uv_loop_init(&serving.loop) != 0 || !start(&serving, until))
 		return frames_bye(frames, EX_OSERR, "the far end's standard output is no pipe");
+	sight_init(&serving.sight, getenv("SSH_CONNECTION"));
 	upstream_init(&serving.up, &serving.loop, path, hello, &sink);
 	serve(&serving);
 	upstream_fini(&serving.up);
+	sight_fini(&serving.sight);
 	if (!serving.gone)
 		return frames_bye(frames, serving.bye.status, serving.bye.text);
 	linksend_fini(&frames->send);

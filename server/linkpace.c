@@ -6,7 +6,6 @@
 
 #define SECOND_US 1000000u
 #define ACK_US (LIMIT_LINK_ACK_MS * 1000u)
-#define HOLD_US (LIMIT_LINK_HOLD_MS * 1000u)
 
 static uint64_t
 min_u64(uint64_t a, uint64_t b)
@@ -35,7 +34,9 @@ frame_at(struct linkpace *pace, uint64_t number)
 void
 linkpace_init(struct linkpace *pace, uint64_t now_us)
 {
-	*pace = (struct linkpace){0};
+	*pace = (struct linkpace){.hold_bytes = LIMIT_LINK_HOLD_BYTES,
+	    .hold_frames = LIMIT_LINK_HOLD_FRAMES,
+	    .hold_us = LIMIT_LINK_HOLD_MS * 1000u};
 	pace->ring[0].sent_at = now_us;
 }
 
@@ -121,6 +122,7 @@ linkpace_acked(struct linkpace *pace, uint64_t now_us, uint64_t frames, uint64_t
 		pace->outstanding -= frame_at(pace, ++pace->acked)->len;
 	pace->greeted = true;
 	learn_base(pace, now_us, rtt_us);
+	pace->rtt_us = rtt_us;
 	pace->srtt_us = pace->srtt_us ? (7 * pace->srtt_us + rtt_us) / 8 : rtt_us;
 	if (frames) {
 		learn_rate(pace, frame, rtt_us - base_us(pace));
@@ -139,8 +141,8 @@ due_frame(const struct linkpace *pace)
 
 	for (uint64_t n = pace->acked + 1; n <= pace->sent; n++) {
 		held += pace->ring[n % LINKPACE_RING].len;
-		if (pace->acked == 0 || held >= LIMIT_LINK_HOLD_BYTES ||
-		    n - pace->acked >= LIMIT_LINK_HOLD_FRAMES)
+		if (pace->acked == 0 || held >= pace->hold_bytes ||
+		    n - pace->acked >= pace->hold_frames)
 			return &pace->ring[n % LINKPACE_RING];
 	}
 	return NULL;
@@ -153,9 +155,16 @@ ack_expected(const struct linkpace *pace)
 	const struct linkpace_frame *oldest = &pace->ring[(pace->acked + 1) % LINKPACE_RING];
 	const struct linkpace_frame *frame = due_frame(pace);
 	uint64_t there = frame ? frame->sent_at + frame->queue_us + ACK_US
-			       : oldest->sent_at + oldest->queue_us + HOLD_US;
+			       : oldest->sent_at + oldest->queue_us + pace->hold_us;
 
 	return there + base_us(pace) + max_u64(base_us(pace) / 2, LINKPACE_SLACK_US);
+}
+
+bool
+linkpace_full(const struct linkpace *pace)
+{
+	return pace->outstanding >= LIMIT_LINK_OUTSTANDING ||
+	       pace->sent - pace->acked >= LINKPACE_RING - 1;
 }
 
 uint64_t
@@ -171,8 +180,7 @@ linkpace_due(const struct linkpace *pace, uint64_t now_us)
 				  LINKPACE_MIN_US, LINKPACE_MAX_US);
 	if (!on_way)
 		return due;
-	if (!pace->rate || pace->outstanding >= LIMIT_LINK_OUTSTANDING ||
-	    on_way >= LINKPACE_RING - 1)
+	if (!pace->rate || linkpace_full(pace))
 		return LINKPACE_NEVER;
 	due = max_u64(due, pace->busy_until);
 	return max_u64(due, now_us) > ack_expected(pace) ? LINKPACE_NEVER : due;

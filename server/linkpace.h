@@ -17,7 +17,7 @@
 #define LINKPACE_OVERHEAD 90      // bytes that ssh, TCP and IP add to a message
 #define LINKPACE_RATE_MIN 500     // bytes/s
 #define LINKPACE_RATE_MAX 1000000000
-#define LINKPACE_RING 64 // frames on their way at most
+#define LINKPACE_RING 128 // frames on their way at most
 #define LINKPACE_NEVER UINT64_MAX
 
 struct linkpace_frame {
@@ -32,10 +32,12 @@ struct linkpace {
 	struct linkpace_frame ring[LINKPACE_RING]; // of frame n at n % LINKPACE_RING; 0 is WELCOME
 	uint64_t sent, acked;                      // frames
 	size_t outstanding;                        // bytes
-	bool wanted, greeted;                      // greeted: WELCOME has been acknowledged
+	size_t hold_bytes;                         // the watcher may hold an ACK for so many,
+	uint64_t hold_frames, hold_us;
+	bool wanted, greeted; // greeted: WELCOME has been acknowledged
 	uint64_t base_us, base_before_us,
 	    base_at;                          // the shortest round trip, of this span and the last
-	uint64_t srtt_us;                     // 0: not known yet
+	uint64_t srtt_us, rtt_us;             // smoothed, and the last; 0: not known yet
 	uint64_t lag_us;                      // of the last frame acknowledged, one way
 	uint64_t rate;                        // bytes/s; 0: not known yet
 	uint64_t busy_until, sent_at, own_us; // own_us: what the last frame takes
@@ -51,6 +53,8 @@ void linkpace_sent(struct linkpace *pace, uint64_t now_us, size_t len);
 void linkpace_sent_other(struct linkpace *pace, uint64_t now_us, size_t len);
 // False if these frames cannot have been applied.
 bool linkpace_acked(struct linkpace *pace, uint64_t now_us, uint64_t frames, uint64_t held_us);
+// Whether nothing more may be sent before an ACK comes.
+bool linkpace_full(const struct linkpace *pace);
 // When the next frame is due: now or before, later, or not before something happens
 // (LINKPACE_NEVER).
 uint64_t linkpace_due(const struct linkpace *pace, uint64_t now_us);

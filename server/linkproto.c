@@ -122,6 +122,26 @@ link_size_get(const struct msg *msg, uint16_t *rows, uint16_t *cols)
 	return reader_done(&reader) && *rows && *cols;
 }
 
+void
+link_limits_put(struct buf *out, const struct link_limits *limits)
+{
+	size_t begin = msg_begin(out, LINK_LIMITS);
+
+	buf_put_varint(out, limits->max_fps);
+	buf_put_varint(out, limits->budget);
+	msg_end(out, begin);
+}
+
+bool
+link_limits_get(const struct msg *msg, struct link_limits *limits)
+{
+	struct reader reader = msg_reader(msg);
+
+	limits->max_fps = reader_bounded(&reader, LIMIT_MAX_FPS);
+	limits->budget = reader_varint(&reader);
+	return reader_done(&reader) && limits->budget <= LIMIT_BUDGET;
+}
+
 // ---- to the watcher ----------------------------------------------------------------------------
 
 void
@@ -140,6 +160,28 @@ link_welcome_get(const struct msg *msg, uint64_t *version)
 
 	return msg->type == LINK_WELCOME && get_version(&reader, version) &&
 	       (*version != LINK_VERSION || reader_done(&reader));
+}
+
+void
+link_hold_put(struct buf *out, const struct link_hold *hold)
+{
+	size_t begin = msg_begin(out, LINK_HOLD);
+
+	buf_put_varint(out, hold->bytes);
+	buf_put_varint(out, hold->frames);
+	buf_put_varint(out, hold->ms);
+	msg_end(out, begin);
+}
+
+bool
+link_hold_get(const struct msg *msg, struct link_hold *hold)
+{
+	struct reader reader = msg_reader(msg);
+
+	hold->bytes = reader_bounded(&reader, LIMIT_LINK_OUTSTANDING);
+	hold->frames = reader_bounded(&reader, UINT16_MAX);
+	hold->ms = reader_bounded(&reader, UINT16_MAX);
+	return reader_done(&reader) && hold->bytes && hold->frames;
 }
 
 void

@@ -19,12 +19,25 @@ struct link_ack {
 	uint64_t held_us; // since the newest of them came (or WELCOME, if there is none)
 };
 
+// How much may wait for an ACK, and how long.
+struct link_hold {
+	uint32_t bytes, frames, ms;
+};
+
+// What a viewer wants at most; 0: no limit.
+struct link_limits {
+	uint32_t max_fps;
+	uint64_t budget; // bytes a second
+};
+
 // Each appends one whole message to `out`. `have` (or NULL) is what the watcher shows.
 void link_hello_put(
     struct buf *out, uint16_t rows, uint16_t cols, const char *session, const struct screen *have);
 void link_ack_put(struct buf *out, const struct link_ack *ack);
 void link_size_put(struct buf *out, uint16_t rows, uint16_t cols);
+void link_limits_put(struct buf *out, const struct link_limits *limits);
 void link_welcome_put(struct buf *out);
+void link_hold_put(struct buf *out, const struct link_hold *hold);
 void link_notice_put(struct buf *out, const char *text);
 void link_bye_put(struct buf *out, int status, const char *text);
 
@@ -34,6 +47,8 @@ bool link_hello_get(const struct msg *msg, struct link_hello *hello);
 bool link_welcome_get(const struct msg *msg, uint64_t *version);
 bool link_ack_get(const struct msg *msg, struct link_ack *ack);
 bool link_size_get(const struct msg *msg, uint16_t *rows, uint16_t *cols);
+bool link_limits_get(const struct msg *msg, struct link_limits *limits);
+bool link_hold_get(const struct msg *msg, struct link_hold *hold);
 bool link_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1]);
 
 // The base of a resumed link: a screen of the size that the watcher has, with those of its rows that

@@ -10,7 +10,6 @@
 
 #define KEEP_BYTES (256u << 10) // a larger buffer is given back once it is empty
 #define ACK_US (LIMIT_LINK_ACK_MS * 1000u)
-#define HOLD_US (LIMIT_LINK_HOLD_MS * 1000u)
 #define FIRST_MAX 127 // bytes of a WELCOME of any version, whose length is then one byte
 
 void
@@ -45,6 +44,8 @@ linkrecv_start(
 {
 	forget_link(recv);
 	recv->inflater = inflater_new();
+	recv->hold =
+	    (struct link_hold){LIMIT_LINK_HOLD_BYTES, LIMIT_LINK_HOLD_FRAMES, LIMIT_LINK_HOLD_MS};
 	link_hello_put(out, rows, cols, session, recv->screen);
 }
 
@@ -143,6 +144,10 @@ on_message(struct linkrecv *recv, const struct msg *msg, uint64_t now_us, struct
 	switch (msg->type) {
 	case LINK_BASE: return on_base(recv, msg, bye);
 	case LINK_FRAME: return on_frame(recv, msg->data, msg->len, now_us, bye);
+	case LINK_HOLD:
+		return link_hold_get(msg, &recv->hold)
+			   ? LINKRECV_NONE
+			   : broken(bye, "the mirrord there wants ACKs that cannot be");
 	case LINK_HISTORY_IS:
 		screen_unref(recv->history.rows);
 		return view_history_get(msg, &recv->history)
@@ -208,18 +213,19 @@ linkrecv_next(struct linkrecv *recv, uint64_t now_us, struct view_bye *bye)
 }
 
 // An ACK costs three times what a small frame does, in packets. So frames that come one by one share
-// one; the first one of a link says how fast the link is, and is not held.
+// one, and still more where the far end can see without them what has gone. The first one of a link
+// says how fast the link is, and is not held.
 uint64_t
 linkrecv_ack_due(const struct linkrecv *recv)
 {
-	uint64_t soonest = recv->acked_at + ACK_US, latest = recv->held_at + HOLD_US;
+	uint64_t soonest = recv->acked_at + ACK_US, latest = recv->held_at + recv->hold.ms * 1000u;
 
 	if (!recv->welcomed || (recv->greeted && recv->acked == recv->frames))
 		return UINT64_MAX;
 	if (!recv->greeted)
 		return 0;
-	if (recv->acked == 0 || recv->held >= LIMIT_LINK_HOLD_BYTES ||
-	    recv->frames - recv->acked >= LIMIT_LINK_HOLD_FRAMES)
+	if (recv->acked == 0 || recv->held >= recv->hold.bytes ||
+	    recv->frames - recv->acked >= recv->hold.frames)
 		return soonest;
 	return latest > soonest ? latest : soonest;
 }

@@ -17,6 +17,7 @@ struct linkrecv {
 	uint64_t came_at, acked_at;
 	uint64_t held_at;            // when the first frame that is not acknowledged came,
 	size_t held;                 // and the bytes of all of these
+	struct link_hold hold;       // how much and how long that may be
 	bool greeted;                // WELCOME has been acknowledged
 	struct view_history history; // the last answer; its rows are a reference
 };

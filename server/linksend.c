@@ -55,6 +55,7 @@ take(struct linksend *send, uint64_t now_us, const struct msg *msg)
 		return link_ack_get(msg, &ack) &&
 		       linkpace_acked(&send->pace, now_us, ack.frames, ack.held_us);
 	case LINK_SIZE: return link_size_get(msg, &send->rows, &send->cols);
+	case LINK_LIMITS: return link_limits_get(msg, &send->limits);
 	case LINK_HISTORY: send->asked = true; return view_history_ask_get(msg, &send->ask);
 	default: return false;
 	}
@@ -153,6 +154,18 @@ linksend_history(struct linksend *send, uint64_t now_us, const struct msg *msg)
 	msg_put(&message, LINK_HISTORY_IS, msg->data, msg->len);
 	put_message(send, &message);
 	linkpace_sent_other(&send->pace, now_us, send->out.len - before);
+}
+
+void
+linksend_hold(struct linksend *send, const struct link_hold *hold)
+{
+	struct buf message = {0};
+
+	link_hold_put(&message, hold);
+	put_message(send, &message);
+	send->pace.hold_bytes = hold->bytes;
+	send->pace.hold_frames = hold->frames;
+	send->pace.hold_us = hold->ms * 1000u;
 }
 
 static void

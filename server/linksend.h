@@ -18,10 +18,11 @@ struct linksend {
 	size_t off;
 	char notice[LIMIT_TEXT + 1]; // to be sent before the next frame
 	bool notice_due;
-	uint16_t rows, cols;    // of the watcher's terminal
-	bool asked;             // for lines that have scrolled away: take `ask`, set it to false
+	uint16_t rows, cols; // of the watcher's terminal
+	bool asked;          // for lines that have scrolled away: take `ask`, set it to false
 	struct view_history_ask ask;
-	uint64_t bytes, frames; // written, made
+	struct link_limits limits; // of its own
+	uint64_t bytes, frames;    // written, made
 };
 
 // Begins with WELCOME.
@@ -36,6 +37,8 @@ void linksend_notice(struct linksend *send, const char *text); // NULL: none
 // The answer to what it asked: the payload of a VIEW_HISTORY_IS.
 void linksend_history(struct linksend *send, uint64_t now_us, const struct msg *msg);
 void linksend_bye(struct linksend *send, int status, const char *text);
+// So many frames may wait for an ACK from now on.
+void linksend_hold(struct linksend *send, const struct link_hold *hold);
 // When linksend_frame() is to be called, as linkpace_due(). Not before all is written.
 uint64_t linksend_due(const struct linksend *send, uint64_t now_us);
 // Makes what is due: the notice, which waits for no ACK, or a frame.

@@ -14,7 +14,8 @@
 //   guest*.c     who may watch, in authorized_keys; guest.c has a map of it; pass.c what holds of that
 //   aside.c      commands that are programs of their own: mirrord-web, in web/
 //   suggest.c    tells misspelt commands from programs
-//   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states
+//   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states,
+//                sight.c its pace under sshd
 //   relay_*.c    a machine where guests watch: make.c, record.c, run.c, sshd.c set it up
 //   doctor*.c    what is open in such a set-up that should not be
 //   watch*.c     the other end of such a link, on a guest's terminal; dialer.c runs ssh for it
@@ -76,9 +77,11 @@ static const struct command commands[] = {
 	"  q or ^C leaves. The arrow keys move a terminal smaller than the host's; with Home or\n"
 	"  0 it follows the cursor again. Page Up or b goes back to what has scrolled away, Page\n"
 	"  Down or f forward, q, Esc or End to the live screen.\n"},
-    {"watch", cmd_watch, "[--ssh=CMD] [USER@]RELAY [NAME]",
+    {"watch", cmd_watch, "[--ssh=CMD] [--max-fps=N] [--budget=BYTES] [USER@]RELAY [NAME]",
 	"watch a session through ssh, as frames",
-	"      --ssh=CMD  how to run ssh, with its options (default: ssh)\n"
+	"      --ssh=CMD       how to run ssh, with its options (default: ssh)\n"
+	"      --max-fps=N     no more than N frames a second, 1 to 240\n"
+	"      --budget=BYTES  no more than so many bytes a second, on average\n"
 	"  Comes back by itself when the link is lost. Keys as for `mirrord view`.\n"},
     {"who", cmd_who, "[--json] [NAME]", "who watches a session", "      --json  for programs\n"},
     {"pause", cmd_pause, "[NAME]", "draw a curtain: viewers see nothing of the session", ""},

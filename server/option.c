@@ -2,8 +2,10 @@
 // What commands say about options that are wrong.
 #include "server/option.h"
 
+#include "server/proto.h"
 #include "server/tty.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,4 +64,42 @@ option_size(const char *text, uint16_t *rows, uint16_t *cols)
 		    want_cols, want_rows, (unsigned)*cols, (unsigned)*rows, TTY_SIZE_MAX,
 		    TTY_SIZE_MAX);
 	return true;
+}
+
+// A whole number from 1 to `max`.
+static bool
+parse_number(const char *text, uint64_t max, uint64_t *value)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9') // strtoull takes signs and spaces
+		return false;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	return !*end && !errno && *value >= 1 && *value <= max;
+}
+
+bool
+option_max_fps(const char *text, uint32_t *fps)
+{
+	uint64_t value;
+
+	if (!parse_number(text, LIMIT_MAX_FPS, &value)) {
+		fprintf(stderr,
+		    "mirrord: the allowed range of --max-fps is from 1 frame a second to %d\n",
+		    LIMIT_MAX_FPS);
+		return false;
+	}
+	*fps = (uint32_t)value;
+	return true;
+}
+
+bool
+option_budget(const char *text, uint64_t *bytes_per_s)
+{
+	if (parse_number(text, LIMIT_BUDGET, bytes_per_s))
+		return true;
+	fprintf(stderr, "mirrord: the allowed range of --budget is from 1 byte a second to %llu\n",
+	    LIMIT_BUDGET);
+	return false;
 }

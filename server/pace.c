@@ -51,10 +51,33 @@ distance(const struct pace *pace)
 	// The smoothed one grows by what delayed acknowledgements and our own frames take.
 	uint64_t rtt =
 	    pace->proof.paces || !pace->link.counts ? pace->proof.rtt_us : pace->link.rtt_min_us;
-	uint64_t us = clamp(rtt / 2, PACE_FRAME_US, PACE_FRAME_MAX_US);
+
+	return clamp(rtt / 2, PACE_FRAME_US, PACE_FRAME_MAX_US);
+}
+
+static uint64_t
+latest(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+uint64_t
+pace_limited(const struct pace *pace)
+{
 	uint32_t fps = pace->limits.max_fps;
 
-	return fps && SECOND_US / fps > us ? SECOND_US / fps : us;
+	if (!pace->painted_at)
+		return 0;
+	return latest(pace->due_at, fps ? pace->painted_at + SECOND_US / fps : 0);
+}
+
+// A packet costs more than what a small change takes in it.
+static uint64_t
+gather(const struct pace *pace)
+{
+	uint64_t us = pace->link.counts ? pace->link.rtt_min_us / 4 : 0;
+
+	return us < PACE_GATHER_LEAST_US ? 0 : us < PACE_GATHER_US ? us : PACE_GATHER_US;
 }
 
 static void
@@ -73,6 +96,7 @@ pace_painted(struct pace *pace, uint64_t now_us, size_t len, size_t question_len
 	struct proof *proof = &pace->proof;
 
 	pace->wanted = false;
+	pace->wanted_at = 0;
 	if (!len)
 		return question;
 	spend(pace, now_us, len);
@@ -263,12 +287,12 @@ static enum pace_step
 next_clear(const struct pace *pace, uint64_t now_us, uint64_t *at)
 {
 	const struct pace_link *link = &pace->link;
-	uint64_t due = pace->painted_at + distance(pace), expires;
+	uint64_t due = latest(pace->painted_at + distance(pace), pace->wanted_at + gather(pace));
+	uint64_t expires;
 
 	if (!pace->wanted)
 		return PACE_IDLE;
-	if (pace->painted_at && due < pace->due_at)
-		due = pace->due_at;
+	due = latest(due, pace_limited(pace));
 	if (pace->painted_at && due > now_us)
 		return wait_or(PACE_PAINT, due, now_us, at);
 	if (proof_waits(
@@ -278,11 +302,15 @@ next_clear(const struct pace *pace, uint64_t now_us, uint64_t *at)
 }
 
 enum pace_step
-pace_next(const struct pace *pace, uint64_t now_us, uint64_t *at)
+pace_next(struct pace *pace, uint64_t now_us, uint64_t *at)
 {
 	uint64_t expires;
 
 	*at = PACE_NEVER;
+	if (!pace->wanted)
+		pace->wanted_at = 0;
+	else if (!pace->wanted_at)
+		pace->wanted_at = now_us;
 	switch (pace->phase) {
 	case PACE_WRITING: // the terminal says when it takes more
 		if (pace->held && proof_waits(&pace->proof, now_us, 0, PROOF_MAX_BYTES, &expires))

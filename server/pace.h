@@ -13,13 +13,15 @@
 // In microseconds; reasons: design.md, "Pacing".
 #define PACE_FRAME_US 16000      // no sooner after the last frame: a terminal shows 60 a second,
 #define PACE_FRAME_MAX_US 250000 // or half a round trip, and no longer than this
-#define PACE_ASK_FIRST_US 1000   // from written to the first look at a queue that was not empty,
-#define PACE_ASK_MAX_US 20000    // doubled up to an eighth of a round trip, at most this,
-#define PACE_ASK_STUCK_US 100000 // and to this
-#define PACE_STUCK_US 2000000    // when it has not emptied for so long
-#define PACE_LOOKS 6             // at the queue, when nobody waits for it; the distance doubles,
-#define PACE_TAKEN_US 4000       // from this on, in which sshd takes what was written
-#define PACE_AIR_MAX (32u << 10) // bytes: no more may be in the air when the next frame is made
+#define PACE_GATHER_US 20000 // after quiet: a quarter of a round trip, and no longer than this, for
+#define PACE_GATHER_LEAST_US 1000 // what follows to share its packet; not on a LAN
+#define PACE_ASK_FIRST_US 1000    // from written to the first look at a queue that was not empty,
+#define PACE_ASK_MAX_US 20000     // doubled up to an eighth of a round trip, at most this,
+#define PACE_ASK_STUCK_US 100000  // and to this
+#define PACE_STUCK_US 2000000     // when it has not emptied for so long
+#define PACE_LOOKS 6              // at the queue, when nobody waits for it; the distance doubles,
+#define PACE_TAKEN_US 4000        // from this on, in which sshd takes what was written
+#define PACE_AIR_MAX (32u << 10)  // bytes: no more may be in the air when the next frame is made
 #define PACE_NEVER UINT64_MAX
 
 enum pace_phase {
@@ -38,6 +40,7 @@ struct pace {
 	struct proof proof;
 	enum pace_phase phase;
 	bool wanted;         // there is something newer than what was painted
+	uint64_t wanted_at;  // since then, as far as was seen
 	bool load;           // that was so before the last frame had gone
 	bool held;           // the frame that was made may not be written yet
 	uint64_t painted_at; // when the last frame was made
@@ -88,6 +91,8 @@ void pace_answer(struct pace *pace, uint64_t now_us);
 bool pace_expired(struct pace *pace, uint64_t now_us);
 // The terminal was somebody else's for a while.
 void pace_forget(struct pace *pace);
-enum pace_step pace_next(const struct pace *pace, uint64_t now_us, uint64_t *at);
+enum pace_step pace_next(struct pace *pace, uint64_t now_us, uint64_t *at);
+// The limits allow no frame before this.
+uint64_t pace_limited(const struct pace *pace);
 // A round trip, or 0.
 uint64_t pace_rtt(const struct pace *pace);

@@ -118,6 +118,7 @@ enum link_msg {
 	LINK_ACK = 0x02,   // frames applied since WELCOME, us from the newest until this
 	LINK_SIZE = 0x03,  // rows, cols of its terminal
 	LINK_HISTORY = 0x04, // as VIEW_HISTORY
+	LINK_LIMITS = 0x05,  // frames, bytes a second that it wants at most; 0: no limit
 	// to the watcher
 	LINK_WELCOME = 0x41, // magic[7], version; at once
 	// after that through the connection's deflate stream, as frames are
@@ -126,6 +127,7 @@ enum link_msg {
 	LINK_NOTICE = 0x44, // one line to show over the screen; empty: none any more
 	LINK_BYE = 0x45,    // exit status, one sentence
 	LINK_HISTORY_IS = 0x46, // as VIEW_HISTORY_IS
+	LINK_HOLD = 0x47,   // bytes, frames, ms: from now on so many may wait for an ACK, and so long
 };
 #define LINK_COMMAND "mirrord view --frames" // what ssh is asked to run
 
@@ -160,9 +162,11 @@ enum link_msg {
 #define LIMIT_LINK_UP_BYTES 64      // any later message of a watcher
 #define LIMIT_LINK_OUTSTANDING (64u << 10) // not acknowledged: then no frame but to an empty link
 #define LIMIT_LINK_ACK_MS 100       // no more than one ACK in so long,
-#define LIMIT_LINK_HOLD_MS 5000     // and one after so long, or before that for so many
-#define LIMIT_LINK_HOLD_BYTES 2048  // bytes
+#define LIMIT_LINK_HOLD_MS 5000     // and, if the far end says nothing else, one after so long,
+#define LIMIT_LINK_HOLD_BYTES 2048  // or before that for so many bytes
 #define LIMIT_LINK_HOLD_FRAMES 16   // or frames
+#define LIMIT_MAX_FPS 240           // what --max-fps may say, and LIMITS
+#define LIMIT_BUDGET (1ull << 40)   // likewise --budget: bytes a second
 #define LIMIT_WEB_HELLO_MS 5000     // from a browser's connection to its request, and to its token
 #define LIMIT_WEB_HEADERS 4096      // bytes of a request's headers
 #define LIMIT_WEB_MESSAGE 256       // bytes of a browser's message

@@ -25,8 +25,6 @@
 #include <unistd.h>
 
 #define WAIT_MS 500 // between two looks for a session with --wait
-#define FPS_MAX 240 // no terminal shows more
-#define BUDGET_MAX (UINT64_C(1) << 40)
 
 struct options {
 	const char *name; // of the session, or NULL
@@ -41,19 +39,6 @@ fail(int status, const char *text)
 {
 	fprintf(stderr, "mirrord: %s\n", text);
 	return status;
-}
-
-// A whole number from 1 to `max`.
-static bool
-parse_number(const char *text, uint64_t max, uint64_t *value)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9') // strtoull takes signs and spaces
-		return false;
-	errno = 0;
-	*value = strtoull(text, &end, 10);
-	return !*end && !errno && *value >= 1 && *value <= max;
 }
 
 static bool
@@ -71,7 +56,6 @@ parse(int argc, char **argv, struct options *options)
 	    {"max-fps", required_argument, NULL, 'm'}, {"role", required_argument, NULL, 'r'},
 	    {"until", required_argument, NULL, 'u'}, {"wait", no_argument, NULL, 'w'},
 	    {NULL, 0, NULL, 0}};
-	uint64_t value;
 	int option;
 
 	*options = (struct options){.pass = {.as = "", .key = ""}};
@@ -81,18 +65,15 @@ parse(int argc, char **argv, struct options *options)
 		switch (option) {
 		case 'a': options->pass.as = optarg; break;
 		case 'b':
-			if (!parse_number(optarg, BUDGET_MAX, &options->limits.budget))
-				return fail(EX_USAGE, "the allowed range of --budget is from 1 "
-						      "byte a second to 1099511627776");
+			if (!option_budget(optarg, &options->limits.budget))
+				return EX_USAGE;
 			break;
 		case 'f': options->frames = true; break;
 		case 'k': options->pass.key = optarg; break;
 		case 'K': options->pass.keys = optarg; break;
 		case 'm':
-			if (!parse_number(optarg, FPS_MAX, &value))
-				return fail(EX_USAGE, "the allowed range of --max-fps is from 1 "
-						      "frame a second to 240");
-			options->limits.max_fps = (uint32_t)value;
+			if (!option_max_fps(optarg, &options->limits.max_fps))
+				return EX_USAGE;
 			break;
 		case 'r':
 			if (strcmp(optarg, guest_roles[GUEST_VIEW]) != 0 &&
@@ -343,7 +324,7 @@ serve_frames(struct options *options)
 	strcpy(hello.name, options->pass.as);
 	strcpy(hello.key, options->pass.key);
 	strcpy(hello.via, "watch");
-	return frames_run(&frames, session.view, &hello, options->pass.until);
+	return frames_run(&frames, session.view, &hello, &options->limits, options->pass.until);
 }
 
 int

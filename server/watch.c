@@ -381,6 +381,8 @@ on_open(struct watch *watch, const struct dialer_news *news)
 	watch->rows = status.rows;
 	watch->cols = status.cols;
 	linkrecv_start(&watch->recv, watch->rows, watch->cols, watch->options.session, &watch->out);
+	if (watch->options.limits.max_fps || watch->options.limits.budget)
+		link_limits_put(&watch->out, &watch->options.limits);
 	write_out(watch);
 }
 

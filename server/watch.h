@@ -4,12 +4,14 @@
 #pragma once
 
 #include "server/dialer.h"
+#include "server/linkproto.h"
 #include "server/view.h"
 
 struct watch_options {
 	const char *relay;   // as ssh takes it, for messages; borrowed
 	const char *session; // its name, or empty; borrowed
-	uint32_t seed;       // of the jitter between tries
+	struct link_limits limits;
+	uint32_t seed; // of the jitter between tries
 };
 
 struct watch;

@@ -18,6 +18,7 @@
 
 struct options {
 	const char *ssh, *relay, *session;
+	struct link_limits limits;
 };
 
 // A terminal and the link that it shows.
@@ -36,17 +37,27 @@ fail(int status, const char *text)
 static int
 parse(int argc, char **argv, struct options *options)
 {
-	static const struct option longs[] = {
-	    {"ssh", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"budget", required_argument, NULL, 'b'},
+	    {"max-fps", required_argument, NULL, 'm'}, {"ssh", required_argument, NULL, 's'},
+	    {NULL, 0, NULL, 0}};
 	int option;
 
 	*options = (struct options){.ssh = "ssh", .session = ""};
 	optind = 1;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
-		if (option != 's')
-			return option_bad("watch", option, argv);
-		options->ssh = optarg;
+		switch (option) {
+		case 'b':
+			if (!option_budget(optarg, &options->limits.budget))
+				return EX_USAGE;
+			break;
+		case 'm':
+			if (!option_max_fps(optarg, &options->limits.max_fps))
+				return EX_USAGE;
+			break;
+		case 's': options->ssh = optarg; break;
+		default: return option_bad("watch", option, argv);
+		}
 	}
 	if (argc - optind < 1 || argc - optind > 2)
 		return fail(EX_USAGE,
@@ -99,7 +110,8 @@ watch_on(struct guest_tty *tty, struct dialer *dialer, const struct options *opt
 	struct ends ends = {0};
 	struct view_options view_options = {
 	    .caps = &caps, .user = &ends, .painted = on_painted, .ask = on_ask};
-	struct watch_options watch_options = {.relay = options->relay, .session = options->session};
+	struct watch_options watch_options = {
+	    .relay = options->relay, .session = options->session, .limits = options->limits};
 	int status;
 
 	guest_tty_size(tty, &view_options.rows, &view_options.cols);

@@ -8,6 +8,7 @@ import time
 
 import pytest
 import rig
+from test_watch import FORCED, link  # noqa: F401  (a fixture)
 
 QUESTION, ANSWER = b"\x1b[5n", b"\x1b[0n"
 OUTSTANDING_MAX = 64 << 10
@@ -56,8 +57,9 @@ def settled_status(mirrord):
 @pytest.mark.parametrize("args", [["--max-fps=0"], ["--max-fps=241"], ["--max-fps=-1"], ["--max-fps=x"],
                                   ["--max-fps="], ["--budget=0"], ["--budget=-5"], ["--budget=1k"],
                                   ["--budget=99999999999999999999"]])
-def test_limits_out_of_range_are_refused_with_the_range(mirrord, terminals, args):
-    guest = terminals(mirrord.terminal("view", *args, "s"))
+@pytest.mark.parametrize("command", ["view", "watch"])
+def test_limits_out_of_range_are_refused_with_the_range(mirrord, terminals, command, args):
+    guest = terminals(mirrord.terminal(command, *args, "s"))
     assert guest.wait_exit() == 64
     assert b"the allowed range" in guest.bytes() and guest.bytes().count(b"\n") == 1
 
@@ -72,6 +74,21 @@ def test_a_viewer_is_held_to_its_limits(mirrord, terminals, arg, what, most, mor
     time.sleep(4)  # a span to be measured
     came, took = who(mirrord)[what] - first, time.monotonic() - start
     assert most <= came <= most * (took + 1) + more  # `who` may be a second old
+
+
+@pytest.mark.parametrize("args, forced, what, most", [
+    (["--max-fps=5"], FORCED, "frames", 5),
+    (["--max-fps=50"], FORCED.replace("view", "view --max-fps=5"), "frames", 5),
+    (["--budget=500"], FORCED, "bytes", 500)])
+def test_a_watcher_is_held_to_its_own_limits_and_the_forced_ones(mirrord, link, args, forced, what,  # noqa: F811
+                                                                 most):
+    busy(mirrord)
+    link(*args, forced=forced, wait_for="0000")
+    start, first = time.monotonic(), who(mirrord)[what]
+    time.sleep(4)  # a span to be measured
+    came, took = who(mirrord)[what] - first, time.monotonic() - start
+    assert came <= most * (took + 2)  # `who` may be a second old, and a frame is whole
+    assert came >= most * 2
 
 
 def test_a_dumb_terminal_is_not_asked(mirrord, terminals):

@@ -158,6 +158,67 @@ the_watcher_has_the_hosts_screen(void **state)
 	pair_free(&pair);
 }
 
+// Where the far end sees without ACKs what has gone.
+static void
+a_watcher_that_is_told_so_acknowledges_seldom(void **state)
+{
+	const struct link_hold seldom = {.bytes = 32768, .frames = 96, .ms = 30000};
+	struct pair pair = pair_new();
+	(void)state;
+
+	say(&pair, page);
+	carry(&pair, SIZE_MAX);
+	linksend_hold(&pair.send, &seldom);
+	pair.send.pace.rate = LINKPACE_RATE_MAX; // what carry() takes is no link's time
+	for (int i = 0; i < 40; i++, pair.now += LINKPACE_MAX_US) {
+		say(&pair, i % 2 ? "\rtock" : "\rtick");
+		carry(&pair, SIZE_MAX);
+	}
+	assert_true(pair.send.pace.sent > pair.send.pace.acked + LIMIT_LINK_HOLD_FRAMES);
+	assert_int_equal(linkrecv_ack_due(&pair.recv), pair.recv.held_at + 30000000);
+	linksend_hold(&pair.send,
+	    &(struct link_hold){LIMIT_LINK_HOLD_BYTES, LIMIT_LINK_HOLD_FRAMES, LIMIT_LINK_HOLD_MS});
+	carry(&pair, SIZE_MAX);
+	assert_int_equal(pair.send.pace.sent, pair.send.pace.acked); // at once
+	pair_free(&pair);
+}
+
+static void
+limits_and_holds_are_read_within_their_range(void **state)
+{
+	const struct link_limits wanted = {.max_fps = LIMIT_MAX_FPS, .budget = LIMIT_BUDGET};
+	const struct {
+		uint32_t bytes, frames, ms;
+		bool good;
+	} holds[] = {{LIMIT_LINK_OUTSTANDING, 1, 0, true},
+	    {LIMIT_LINK_OUTSTANDING + 1, 1, 0, false}, {0, 1, 1, false}, {1, 0, 1, false},
+	    {1, 65536, 1, false}, {1, 1, 65536, false}};
+	struct link_limits limits;
+	struct link_hold hold;
+	struct buf out = {0};
+	struct msg msg;
+	size_t used = 0;
+	(void)state;
+
+	link_limits_put(&out, &wanted);
+	assert_int_equal(msg_get(&out, &used, MSG_MAX, &msg), MSG_ONE);
+	assert_true(link_limits_get(&msg, &limits));
+	assert_int_equal(limits.max_fps, LIMIT_MAX_FPS);
+	assert_int_equal(limits.budget, LIMIT_BUDGET);
+	used = out.len;
+	link_limits_put(&out, &(struct link_limits){.max_fps = LIMIT_MAX_FPS + 1});
+	assert_int_equal(msg_get(&out, &used, MSG_MAX, &msg), MSG_ONE);
+	assert_false(link_limits_get(&msg, &limits));
+	for (size_t i = 0; i < sizeof(holds) / sizeof(*holds); i++) {
+		used = out.len;
+		link_hold_put(
+		    &out, &(struct link_hold){holds[i].bytes, holds[i].frames, holds[i].ms});
+		assert_int_equal(msg_get(&out, &used, MSG_MAX, &msg), MSG_ONE);
+		assert_int_equal(link_hold_get(&msg, &hold), holds[i].good);
+	}
+	buf_fini(&out);
+}
+
 static void
 a_link_cut_at_any_byte_resumes(void **state)
 {
@@ -310,6 +371,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_watcher_has_the_hosts_screen),
+	    cmocka_unit_test(a_watcher_that_is_told_so_acknowledges_seldom),
+	    cmocka_unit_test(limits_and_holds_are_read_within_their_range),
 	    cmocka_unit_test(a_link_cut_at_any_byte_resumes),
 	    cmocka_unit_test(a_resumed_link_sends_what_changed),
 	    cmocka_unit_test(notices_and_goodbyes_arrive),

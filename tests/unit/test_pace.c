@@ -20,7 +20,7 @@
 static const struct pace_link nothing; // a queue that is empty, or cannot be looked at
 
 static enum pace_step
-step(const struct pace *pace, uint64_t now)
+step(struct pace *pace, uint64_t now)
 {
 	uint64_t at;
 
@@ -126,6 +126,40 @@ frames_keep_a_distance(void **state)
 		assert_int_equal(pace_next(&pace, T0 + 20, &at), PACE_WAIT);
 		assert_int_equal(at, T0 + cases[i].distance);
 		assert_int_equal(step(&pace, at), PACE_PAINT);
+	}
+}
+
+static void
+after_quiet_what_follows_shares_a_packet(void **state)
+{
+	static const struct {
+		uint64_t rtt_us, gathered_us;
+	} cases[] = {{0, 0}, {400, 0}, {40000, 10000}, {300000, PACE_GATHER_US}};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct pace_link link = {.counts = true,
+		    .acked = 100,
+		    .rtt_us = cases[i].rtt_us,
+		    .rtt_min_us = cases[i].rtt_us};
+		struct pace pace;
+		uint64_t at;
+
+		pace_init(&pace, false, NULL);
+		pace_want(&pace);
+		pace_painted(&pace, T0, 100, QUESTION);
+		pace_written(&pace, T0);
+		pace_queue(&pace, T0 + 10, &link);
+		assert_int_equal(step(&pace, T0 + S), PACE_IDLE); // long quiet
+		pace_want(&pace);
+		if (cases[i].gathered_us) {
+			assert_int_equal(pace_next(&pace, T0 + 2 * S, &at), PACE_WAIT);
+			assert_int_equal(at, T0 + 2 * S + cases[i].gathered_us);
+			pace_want(&pace); // more does not put it off
+			assert_int_equal(step(&pace, at), PACE_PAINT);
+		} else {
+			assert_int_equal(step(&pace, T0 + 2 * S), PACE_PAINT);
+		}
 	}
 }
 
@@ -548,6 +582,7 @@ main(void)
 	    cmocka_unit_test(nothing_is_painted_while_a_frame_is_not_written),
 	    cmocka_unit_test(nothing_is_painted_while_the_queue_holds_the_last_frame),
 	    cmocka_unit_test(frames_keep_a_distance),
+	    cmocka_unit_test(after_quiet_what_follows_shares_a_packet),
 	    cmocka_unit_test(an_idle_screen_needs_no_clock),
 	    cmocka_unit_test(a_frame_without_bytes_delays_nothing),
 	    cmocka_unit_test(questions_are_rare),
