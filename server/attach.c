@@ -189,26 +189,28 @@ take_session(const struct session *session, struct front *front, char why[SESSIO
 // ---- the command ---------------------------------------------------------------------------------
 
 static int
-parse_options(int argc, char **argv, const char **key, const char **name)
+parse_options(int argc, char **argv, const char **key, const char **notify, const char **name)
 {
-	enum { KEY = 256 };
-	static const struct option options[] = {{"detach-key", required_argument, NULL, KEY}, {0}};
+	enum { KEY = 256, NOTIFY };
+	static const struct option options[] = {{"detach-key", required_argument, NULL, KEY},
+	    {"notify", required_argument, NULL, NOTIFY}, {0}};
 	int option;
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (option != KEY)
+		if (option != KEY && option != NOTIFY)
 			return option_bad("attach", option, argv);
-		*key = optarg;
+		*(option == KEY ? key : notify) = optarg;
 	}
 	if (optind + 1 < argc)
-		return fail(EX_USAGE, "usage: mirrord attach [--detach-key=KEY] [NAME]");
+		return fail(
+		    EX_USAGE, "usage: mirrord attach [--detach-key=KEY] [--notify=WAY] [NAME]");
 	*name = optind < argc ? argv[optind] : NULL;
 	return EX_OK;
 }
 
 static int
-attach(const char *key, const char *name)
+attach(const char *key, const char *notify, const char *name)
 {
 	char why[SESSION_WHY], what[SESSION_WHY];
 	struct session session;
@@ -218,6 +220,8 @@ attach(const char *key, const char *name)
 	if (status != EX_OK)
 		return fail(status, why);
 	status = front_init(&front, key, why);
+	if (status == EX_OK && !front_notify(&front, notify, why))
+		status = EX_USAGE;
 	if (status == EX_OK)
 		status = take_session(&session, &front, why);
 	if (status != EX_OK) {
@@ -234,8 +238,8 @@ attach(const char *key, const char *name)
 int
 cmd_attach(int argc, char **argv)
 {
-	const char *key = NULL, *name = NULL, *outer = getenv("MIRRORD_SESSION");
-	int status = parse_options(argc, argv, &key, &name);
+	const char *key = NULL, *notify = NULL, *name = NULL, *outer = getenv("MIRRORD_SESSION");
+	int status = parse_options(argc, argv, &key, &notify, &name);
 
 	if (status != EX_OK)
 		return status;
@@ -246,5 +250,5 @@ cmd_attach(int argc, char **argv)
 		    outer);
 		return EX_USAGE;
 	}
-	return attach(key, name);
+	return attach(key, notify, name);
 }

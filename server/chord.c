@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The detach chord: a small parser of what a terminal sends.
+// The host's chords: a small parser of what a terminal sends.
 #include "server/chord.h"
 
 #include <string.h>
@@ -26,7 +26,27 @@ chord_init(struct chord *chord, const char *key)
 
 // ---- what a sequence means -----------------------------------------------------------------------
 
-enum meaning { MEANS_OTHER, MEANS_KEY, MEANS_D, MEANS_NOTHING, MEANS_PASTE };
+enum meaning {
+	MEANS_OTHER,
+	MEANS_KEY,
+	MEANS_LETTER,
+	MEANS_KEY_UP,
+	MEANS_LETTER_UP,
+	MEANS_NOTHING,
+	MEANS_PASTE,
+};
+
+static enum chord_action
+action_of(const struct chord *chord, uint32_t letter)
+{
+	switch (letter) {
+	case 'd': return CHORD_DETACH;
+	case 'p': return CHORD_PAUSE;
+	case 'y': return chord->asked ? CHORD_YES : CHORD_NONE;
+	case 'n': return chord->asked ? CHORD_NO : CHORD_NONE;
+	default: return CHORD_NONE;
+	}
+}
 
 struct params {
 	uint32_t value[PARTS][SUBS]; // 0 where absent
@@ -84,7 +104,7 @@ key_meaning(const struct chord *chord, const uint32_t *codes, size_t count, uint
 		if (codes[i] && lower(codes[i]) == want && has_only(mods, 4, 1))
 			return MEANS_KEY;
 	}
-	return codes[0] == 'd' && has_only(mods, 0, 0) ? MEANS_D : MEANS_OTHER;
+	return action_of(chord, codes[0]) && has_only(mods, 0, 0) ? MEANS_LETTER : MEANS_OTHER;
 }
 
 // CSI code[:shifted[:base]] ; mods[:event] ; text u. Event 2 repeats, 3 lets go.
@@ -94,6 +114,10 @@ kitty_meaning(const struct chord *chord, const struct params *p)
 	enum meaning meaning = key_meaning(chord, p->value[0], SUBS, p->value[1][0]);
 	uint32_t code = p->value[0][0];
 
+	if (p->value[1][1] == 3 && lower(code) == lower((uint32_t)chord->key | 0x40))
+		return MEANS_KEY_UP;
+	if (p->value[1][1] == 3 && code == chord->letter)
+		return MEANS_LETTER_UP;
 	if (p->value[1][1] == 3 || (code >= 57441 && code <= 57454)) // modifiers by themselves
 		return MEANS_NOTHING;
 	return p->value[1][1] == 2 && meaning == MEANS_KEY ? MEANS_NOTHING : meaning;
@@ -148,6 +172,43 @@ hold_seq(struct chord *chord)
 	chord->held_len += chord->seq_len;
 }
 
+// The letter of the sequence that means one.
+static uint8_t
+letter_of(const struct chord *chord)
+{
+	struct params p;
+
+	if (chord->seq_len == 1)
+		return chord->seq[0];
+	p = parse(chord->seq + 2, chord->seq_len - 3);
+	return (uint8_t)(p.count == 3 && p.value[0][0] == 27 ? p.value[2][0] : p.value[0][0]);
+}
+
+enum { OWED_KEY = 1, OWED_LETTER = 2 };
+
+// Whether the key that is let go is one of a chord's that the program never saw.
+static bool
+pay(struct chord *chord, enum meaning meaning)
+{
+	uint8_t owed = meaning == MEANS_KEY_UP      ? OWED_KEY
+		       : meaning == MEANS_LETTER_UP ? OWED_LETTER
+						    : 0;
+	bool paid = chord->owed & owed;
+
+	chord->owed = (uint8_t)(chord->owed & ~owed);
+	return paid;
+}
+
+static enum chord_action
+act(struct chord *chord)
+{
+	chord->letter = letter_of(chord);
+	chord->armed = false;
+	chord->held_len = 0;
+	chord->owed = OWED_KEY | OWED_LETTER;
+	return action_of(chord, chord->letter);
+}
+
 // A key, or a byte that is part of none, is whole: decides what becomes of it.
 static size_t
 finish(struct chord *chord, enum meaning meaning, uint64_t now_ms, uint8_t *out,
@@ -158,16 +219,23 @@ finish(struct chord *chord, enum meaning meaning, uint64_t now_ms, uint8_t *out,
 
 	if (chord->seq_passed) // too late, but a paste is a paste
 		meaning = meaning == MEANS_PASTE ? MEANS_PASTE : MEANS_OTHER;
+	if (!chord->armed && pay(chord, meaning)) {
+		chord->state = STATE_GROUND;
+		chord->seq_len = 0;
+		return 0;
+	}
+	if (meaning == MEANS_KEY_UP || meaning == MEANS_LETTER_UP)
+		meaning = MEANS_NOTHING;
+	if (meaning == MEANS_KEY || meaning == MEANS_LETTER)
+		chord->owed = 0; // the terminal does not say what is let go
 	if (!chord->armed && meaning == MEANS_KEY) {
 		hold_seq(chord);
 		chord->armed = true;
 		chord->wait_ms = now_ms + CHORD_WAIT_MS;
 	} else if (chord->armed && meaning == MEANS_NOTHING && room) {
 		hold_seq(chord);
-	} else if (chord->armed && meaning == MEANS_D) {
-		chord->armed = false;
-		chord->held_len = 0;
-		*action = CHORD_DETACH;
+	} else if (chord->armed && meaning == MEANS_LETTER) {
+		*action = act(chord);
 	} else {
 		if (chord->armed && meaning == MEANS_KEY)
 			chord->held_len = 0; // twice: once
@@ -198,7 +266,7 @@ byte_meaning(const struct chord *chord, uint8_t byte)
 {
 	if (byte == chord->key)
 		return MEANS_KEY;
-	return byte == 'd' ? MEANS_D : MEANS_OTHER;
+	return action_of(chord, byte) ? MEANS_LETTER : MEANS_OTHER;
 }
 
 static size_t
@@ -235,11 +303,13 @@ chord_feed(struct chord *chord, const uint8_t *data, size_t len, uint64_t now_ms
 	*action = CHORD_NONE;
 	if (!chord->key) {
 		memcpy(out, data, len);
+		chord->used = len;
 		return len;
 	}
+	chord->used = 0;
 	out_len = chord_tick(chord, now_ms, out);
-	for (size_t i = 0; i < len && *action == CHORD_NONE; i++)
-		out_len += feed_byte(chord, data[i], now_ms, out + out_len, action);
+	while (chord->used < len && *action == CHORD_NONE)
+		out_len += feed_byte(chord, data[chord->used++], now_ms, out + out_len, action);
 	return out_len;
 }
 

@@ -6,6 +6,8 @@
 // program does not read.
 #include "server/front.h"
 
+#include "server/event.h"
+#include "server/orders.h"
 #include "server/tty.h"
 
 #include <errno.h>
@@ -42,7 +44,9 @@ struct loop {
 	bool blocking;      // the terminal's open file is not ours alone: it cannot be nonblocking
 	const uint8_t *out; // in control.in: what the terminal has yet to take
 	size_t out_len;
-	struct buf typed; // owned: messages for the keeper
+	struct buf typed;      // owned: messages for the keeper
+	struct buf notice;     // owned: ours for the terminal; `out` when it is being written
+	struct order_who asks; // the last who asked to watch, if the host can say yes or no
 	enum ending ending;
 	int status; // of the child, or a signal's number
 };
@@ -58,6 +62,16 @@ front_key(struct front *front, const char *key, char why[SESSION_WHY])
 		return true;
 	snprintf(why, SESSION_WHY,
 	    "\"%.32s\" cannot be the detach key: use ^A to ^_ (not ^[ and ^M), or none", from);
+	return false;
+}
+
+bool
+front_notify(struct front *front, const char *way, char why[SESSION_WHY])
+{
+	front->notify.way = tty_understands() ? NOTIFY_OSC9 : NOTIFY_NONE;
+	if (!way || notify_way_of(way, &front->notify.way))
+		return true;
+	snprintf(why, SESSION_WHY, "\"%.32s\" is no way to notify: use osc9, title or none", way);
 	return false;
 }
 
@@ -88,6 +102,7 @@ front_fini(struct front *front)
 	if (front->tty >= 0)
 		close(front->tty);
 	front->tty = -1;
+	notify_fini(&front->notify);
 }
 
 // Writes all, for as long as the terminal takes something now and then.
@@ -138,6 +153,23 @@ front_leave(struct front *front, bool layout)
 
 // ---- from the keeper -----------------------------------------------------------------------------
 
+// Who asks last is who is answered; whoever else asked before can be admitted by name.
+static void
+on_event(struct loop *loop, const struct msg *msg)
+{
+	struct front *front = loop->front;
+	struct event_told event;
+	char text[LIMIT_TEXT];
+
+	if (!event_get(msg, &event))
+		return;
+	if (event.kind == EVENT_ASKS)
+		front->chord.asked = orders_who_of(&event.person, &loop->asks);
+	event_sentence(&event, text, sizeof(text));
+	if (*text)
+		notify_say(&front->notify, text, control_now_ms());
+}
+
 static void
 on_message(struct loop *loop, const struct msg *msg)
 {
@@ -147,7 +179,9 @@ on_message(struct loop *loop, const struct msg *msg)
 	case CONTROL_OUTPUT:
 		loop->out = msg->data;
 		loop->out_len = msg->len;
+		notify_follow(&loop->front->notify, msg->data, msg->len);
 		break;
+	case CONTROL_EVENT: on_event(loop, msg); break;
 	case CONTROL_EXIT:
 		loop->ending = ENDED;
 		loop->status = (int)reader_bounded(&reader, 255);
@@ -164,6 +198,12 @@ take_messages(struct loop *loop)
 	struct msg msg;
 
 	while (loop->ending == RUNNING && !loop->out_len) {
+		loop->notice.len = 0;
+		if (notify_take(&loop->front->notify, &loop->notice)) {
+			loop->out = loop->notice.data;
+			loop->out_len = loop->notice.len;
+			return;
+		}
 		switch (control_next(&loop->front->control, &msg)) {
 		case MSG_ONE: on_message(loop, &msg); break;
 		case MSG_BAD: loop->ending = LOST; return;
@@ -215,10 +255,40 @@ send_input(struct loop *loop, const uint8_t *data, size_t len)
 }
 
 static void
+send_order(struct loop *loop, enum order order, const struct order_who *who)
+{
+	struct buf payload = {0};
+
+	buf_put_u8(&payload, (uint8_t)order);
+	if (who)
+		orders_who_put(&payload, who);
+	msg_put(&loop->typed, CONTROL_ORDER, payload.data, payload.len);
+	buf_fini(&payload);
+}
+
+static void
+on_action(struct loop *loop, enum chord_action action)
+{
+	struct front *front = loop->front;
+
+	switch (action) {
+	case CHORD_NONE: break;
+	case CHORD_DETACH: loop->ending = DETACHED; break;
+	case CHORD_PAUSE: send_order(loop, ORDER_TOGGLE, NULL); break;
+	case CHORD_YES:
+	case CHORD_NO:
+		send_order(loop, action == CHORD_YES ? ORDER_ADMIT : ORDER_BAN, &loop->asks);
+		front->chord.asked = false;
+		break;
+	}
+}
+
+static void
 read_terminal(struct loop *loop)
 {
 	uint8_t in[INPUT_MAX], out[INPUT_MAX + CHORD_ROOM];
 	ssize_t len = read(loop->front->tty, in, sizeof(in));
+	struct chord *chord = &loop->front->chord;
 	enum chord_action action;
 
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
@@ -227,10 +297,11 @@ read_terminal(struct loop *loop)
 		loop->ending = HUNG_UP;
 		return;
 	}
-	send_input(loop, out,
-	    chord_feed(&loop->front->chord, in, (size_t)len, control_now_ms(), out, &action));
-	if (action == CHORD_DETACH)
-		loop->ending = DETACHED;
+	for (size_t at = 0; at < (size_t)len && loop->ending == RUNNING; at += chord->used) {
+		send_input(loop, out,
+		    chord_feed(chord, in + at, (size_t)len - at, control_now_ms(), out, &action));
+		on_action(loop, action);
+	}
 }
 
 static void
@@ -239,6 +310,9 @@ tick(struct loop *loop)
 	uint8_t out[CHORD_ROOM];
 
 	send_input(loop, out, chord_tick(&loop->front->chord, control_now_ms(), out));
+	notify_tick(&loop->front->notify, control_now_ms());
+	if (!loop->out_len)
+		take_messages(loop);
 }
 
 static void
@@ -317,7 +391,10 @@ static int
 wait_ms(const struct loop *loop)
 {
 	uint64_t due = chord_due(&loop->front->chord), now = control_now_ms();
+	uint64_t notice = notify_due(&loop->front->notify);
 
+	if (notice < due)
+		due = notice;
 	if (due == UINT64_MAX)
 		return -1;
 	return due > now ? (int)(due - now) : 0;
@@ -383,6 +460,8 @@ leave(struct loop *loop)
 {
 	bool layout = loop->ending != ENDED;
 
+	if (loop->front->notify.titled)
+		write_all(loop->front->tty, notify_title_back);
 	front_leave(loop->front, layout);
 	if (loop->ending != ENDED && loop->ending != LOST && loop->ending != TAKEN) {
 		msg_put(&loop->typed, CONTROL_DETACH, NULL, 0);
@@ -403,5 +482,6 @@ front_run(struct front *front, const char *name, char what[SESSION_WHY])
 	leave(&loop);
 	close(loop.signal_fd);
 	buf_fini(&loop.typed);
+	buf_fini(&loop.notice);
 	return describe(&loop, name, what);
 }

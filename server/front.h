@@ -4,6 +4,7 @@
 
 #include "server/chord.h"
 #include "server/control.h"
+#include "server/notify.h"
 
 #include <termios.h>
 
@@ -12,14 +13,17 @@ struct front {
 	int tty;                // owned; the terminal, nonblocking if the system allows
 	struct termios saved;   // of the terminal before
 	struct chord chord;
-	uint16_t rows, cols; // of the terminal, within the limits of a session
-	bool cut;            // it is larger than that
+	struct notify notify; // owned
+	uint16_t rows, cols;  // of the terminal, within the limits of a session
+	bool cut;             // it is larger than that
 };
 
 #define FRONT_KEY_DEFAULT "^\\"
 
 // Sets the detach key (NULL: $MIRRORD_DETACH_KEY or the default). False with `why`: it cannot be one.
 bool front_key(struct front *front, const char *key, char why[SESSION_WHY]);
+// Sets how the host is told of what happens ("osc9", "title", "none"; NULL: osc9). False with `why`.
+bool front_notify(struct front *front, const char *way, char why[SESSION_WHY]);
 // Opens the terminal and sets the detach key. Returns EX_OK, or EX_USAGE with `why`.
 int front_init(struct front *front, const char *key, char why[SESSION_WHY]);
 void front_fini(struct front *front);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Starting a session: `mirrord [-n NAME] [--detach] [--web] -- CMD`.
 #include "server/commands.h"
+#include "server/events_cmd.h"
 #include "server/front.h"
 #include "server/keeper.h"
 #include "server/option.h"
@@ -34,6 +35,9 @@ struct host {
 	const char *web_at; // ADDR:PORT, or NULL
 	const char *size;   // as given, or NULL
 	const char *key;
+	const char *notify;   // how the host is told of what happens
+	const char *on_event; // a command to run then, or NULL
+	bool ask;             // about everybody who wants to watch
 	char *const *argv;
 	struct session session;
 	int view_fd, control_fd;
@@ -69,11 +73,12 @@ default_command(void)
 static int
 parse_options(struct host *host, int argc, char **argv)
 {
-	enum { DETACH = 256, SIZE, KEY, WEB };
+	enum { DETACH = 256, SIZE, KEY, WEB, NOTIFY, ON_EVENT, ASK };
 	static const struct option options[] = {{"name", required_argument, NULL, 'n'},
 	    {"detach", no_argument, NULL, DETACH}, {"size", required_argument, NULL, SIZE},
 	    {"detach-key", required_argument, NULL, KEY}, {"web", optional_argument, NULL, WEB},
-	    {0}};
+	    {"notify", required_argument, NULL, NOTIFY},
+	    {"on-event", required_argument, NULL, ON_EVENT}, {"ask", no_argument, NULL, ASK}, {0}};
 	int option;
 
 	opterr = 0;
@@ -87,6 +92,9 @@ parse_options(struct host *host, int argc, char **argv)
 			host->web = true;
 			host->web_at = optarg;
 			break;
+		case NOTIFY: host->notify = optarg; break;
+		case ON_EVENT: host->on_event = optarg; break;
+		case ASK: host->ask = true; break;
 		default: return option_bad(NULL, option, argv);
 		}
 	}
@@ -123,6 +131,8 @@ check_options(struct host *host)
 			strcat(why, ": use --detach to run a session without one");
 		if (status != EX_OK)
 			return fail(status, why);
+		if (!front_notify(&host->front, host->notify, why))
+			return fail(EX_USAGE, why);
 		host->rows = host->front.rows;
 		host->cols = host->front.cols;
 		if (host->front.cut)
@@ -267,6 +277,7 @@ become_keeper(struct host *host, int first)
 	    .view_path = host->session.view,
 	    .control_path = host->session.control,
 	    .first = first,
+	    .ask = host->ask,
 	    .tty = host->detach ? -1 : host->front.tty,
 	    .termios = host->front.saved,
 	};
@@ -303,6 +314,40 @@ start_keeper(struct host *host, struct control *control, char why[SESSION_WHY])
 		kill(pid, SIGTERM); // else it would go on with nobody knowing
 	else if (status == EX_UNAVAILABLE)
 		snprintf(why, SESSION_WHY, "the session's keeper has died while it started");
+	return status;
+}
+
+// Runs the hook for as long as the session lives, whatever becomes of us and of the terminal.
+static void
+become_hook(struct host *host, struct control *events)
+{
+	int keep[] = {events->fd};
+	int null = open("/dev/null", O_RDWR);
+
+	setsid();
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+	close_others(keep, 1);
+	signal(SIGPIPE, SIG_IGN);
+	_exit(events_run(events, host->on_event));
+}
+
+// It listens before anybody can have come.
+static int
+start_hook(struct host *host, char why[SESSION_WHY])
+{
+	struct control events = {.fd = -1};
+	int status = events_open(&host->session, &events, why);
+	pid_t pid = status == EX_OK ? fork() : 0;
+
+	if (status == EX_OK && pid == 0)
+		become_hook(host, &events);
+	control_close(&events);
+	if (pid < 0) {
+		snprintf(why, SESSION_WHY, "cannot run the hook: %s", strerror(errno));
+		status = EX_OSERR;
+	}
 	return status;
 }
 
@@ -361,6 +406,10 @@ run_session(struct host *host, char why[SESSION_WHY])
 	*why = 0;
 	if (host->web)
 		start_web(host);
+	if (host->on_event && start_hook(host, why) != EX_OK) {
+		fprintf(stderr, "mirrord: --on-event: %s\n", why); // the session runs without it
+		*why = 0;
+	}
 	if (!host->detach)
 		return run_front(host);
 	print_started(host);

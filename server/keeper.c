@@ -341,6 +341,7 @@ prepare(struct keeper *k)
 	k->now_ms = clock_ms();
 	k->started = (int64_t)time(NULL);
 	k->orders_number = 1;
+	k->orders.ask = o->ask;
 	k->rows = o->rows;
 	k->cols = o->cols;
 	snprintf(k->start_text, sizeof(k->start_text), "%lld", (long long)k->started);

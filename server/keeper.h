@@ -17,6 +17,7 @@ struct keeper_options {
 	const char *control_path;
 	int first;              // one end of a socket pair; the other is who starts the session
 	int tty;                // the terminal of a front at that other end, or -1: none, detached
+	bool ask;               // the host decides about everybody new
 	struct termios termios; // of tty before it was made raw
 };
 

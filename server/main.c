@@ -54,13 +54,19 @@ static const char host_help[] =
     "      --detach          start it without a terminal, in the background\n"
     "      --size=COLSxROWS  its size with --detach (default: 80x24)\n"
     "      --detach-key=KEY  key that, followed by d, leaves the session running:\n"
+    "                        ^A to ^_, or none (default: ^\\, or $MIRRORD_DETACH_KEY);\n"
+    "                        followed by p, pauses or resumes\n"
+    "      --ask             whoever wants to watch waits for your word: the key, then y or n\n"
+    "      --notify=WAY      tell of who comes and goes by osc9 (default), title or none\n"
+    "      --on-event=CMD    run CMD for what happens, with a JSON line on its input\n"
     "                        ^A to ^_, or none (default: ^\\, or $MIRRORD_DETACH_KEY)\n"
     "      --web[=ADDR:PORT] let others watch in a browser too: see `mirrord web --help`\n"
     "      --help, --version\n";
 
 static const struct command commands[] = {
-    {"attach", cmd_attach, "[--detach-key=KEY] [NAME]", "take a session back as its host",
-	"      --detach-key=KEY  as for hosting a session\n"},
+    {"attach", cmd_attach, "[--detach-key=KEY] [--notify=WAY] [NAME]",
+	"take a session back as its host",
+	"      --detach-key=KEY, --notify=WAY  as for hosting a session\n"},
     {"list", cmd_list, "[--json]", "sessions of yours", "      --json  for programs\n"},
     {"stop", cmd_stop, "[NAME]", "end a session: hang up its command", ""},
     {"view", cmd_view, "[--wait] [--as GUEST] [--max-fps=N] [--budget=BYTES] [NAME]",
@@ -90,8 +96,7 @@ static const struct command commands[] = {
 	"  -n, --name=NAME  the session\n"
 	"      --for=TIME   for so long: 30s, 5m, 2h; without it until the next\n"
 	"  An empty TEXT takes the line away.\n"},
-    {"lock", cmd_lock, "[--ask] [NAME]", "let nobody else in",
-	"      --ask  but ask about each\n"},
+    {"lock", cmd_lock, "[--ask] [NAME]", "let nobody else in", "      --ask  but ask about each\n"},
     {"unlock", cmd_unlock, "[NAME]", "let others in again, unasked", ""},
     {"kick", cmd_kick, "[-n NAME] [--ban] GUEST", "send a viewer away",
 	"  -n, --name=NAME  the session\n"

@@ -220,27 +220,45 @@ next_code_point(const char **text)
 	return cp;
 }
 
-static void
-put_notice(const struct window *window, struct screen *screen)
+// Columns that the text takes.
+static size_t
+notice_width(const char *text)
 {
-	struct row *row = row_new(screen->cols, COLOUR_DEFAULT);
-	const char *text = window->notice;
-	size_t col = 0;
+	size_t cols = 0;
 
+	while (*text != '\0') {
+		int width = width_of(next_code_point(&text));
+
+		cols += width > 0 ? (size_t)width : 0;
+	}
+	return cols;
+}
+
+// Below the host's screen if there is room. Else over its last row, or the first one while the cursor is
+// in the last: in the right corner, if it is short, so that the least is hidden.
+static void
+put_notice(const struct window *window, const struct screen *host, struct screen *screen)
+{
+	bool below = window->rows > host->rows;
+	bool up = !below && screen->rows > 1 && screen->cursor.row == screen->rows - 1;
+	size_t at = up ? 0 : screen->rows - 1u, width = notice_width(window->notice) + 2;
+	size_t col = below || width > screen->cols / 2u ? 0 : screen->cols - width;
+	struct row *row = own(screen, at);
+	const char *text = window->notice;
+
+	row_put(row, col++, ' ', 1, &badge_style);
 	while (*text != '\0' && col < screen->cols) {
 		uint32_t cp = next_code_point(&text);
-		int width = width_of(cp);
+		int cell = width_of(cp);
 
-		if (cp < 0x20 || width < 1 || col + (size_t)width > screen->cols)
+		if (cp < 0x20 || cell < 1 || col + (size_t)cell > screen->cols)
 			continue;
-		row_put(row, col, cp, (uint8_t)width, &badge_style);
-		col += (size_t)width;
+		row_put(row, col, cp, (uint8_t)cell, &badge_style);
+		col += (size_t)cell;
 	}
 	for (; col < screen->cols; col++)
 		row_put(row, col, ' ', 1, &badge_style);
-	row_unref(screen->row[screen->rows - 1]);
-	screen->row[screen->rows - 1] = row;
-	if (screen->cursor.row == screen->rows - 1)
+	if (screen->cursor.row == at)
 		screen->cursor.visible = false;
 }
 
@@ -262,7 +280,7 @@ window_compose(struct window *window, struct screen *host)
 	}
 	place_cursor(window, host, screen);
 	if (window->notice != NULL)
-		put_notice(window, screen);
+		put_notice(window, host, screen);
 	else if (clipped(window, host))
 		put_badge(window, host, screen);
 	for (size_t i = 0; i < window->rows; i++)

@@ -378,6 +378,103 @@ def test_who_asks_waits_for_the_hosts_word(mirrord, terminals, events):
     peer.close()
 
 
+# ---- the host's terminal ------------------------------------------------------------------------
+
+KEYS = {"plain": (b"\x1c", b"%c"), "kitty": (b"\x1b[92;5u", b"\x1b[%du"),
+        "modifyOtherKeys": (b"\x1b[27;5;92~", b"%c")}
+
+
+def chord(how, letter):
+    key, form = KEYS[how]
+    return key + form % ord(letter)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("how", KEYS)
+def test_a_chord_pauses_and_resumes(mirrord, terminals, build, how):
+    host, entry, typed, sizes = start_recorder(mirrord, terminals)
+    guest = view(mirrord, terminals, "--as", "bob", "shared", wait_for="recorder ready")
+    guest.settled()
+
+    def pause():
+        took = seen_after([guest], lambda: host.type(chord(how, "p")), CURTAIN.encode())
+        seen_after([guest], lambda: host.type(chord(how, "p")), b"recorder ready")
+        return took
+
+    quickest([pause] * 2, build)
+    host.wait_for("\x1b]9;mirrord: paused")
+    paste = b"\x1b[200~" + chord(how, "p") + b"\x1b[201~"
+    host.type(paste)
+    wait_until(lambda: typed.read_bytes() == paste, what=lambda: typed.read_bytes())
+    assert sizes.read_text() == "80x24\n" and CURTAIN not in mirrord.dump("shared")
+
+
+def test_the_host_says_yes_or_no_by_chord(mirrord, terminals, events):
+    host = terminals(mirrord.terminal("-n", "s", "--ask", "--", "sh", "-c",
+                                      "stty raw -echo; echo hello; exec cat >typed",
+                                      cwd=mirrord.folder))
+    host.wait_for("hello")
+    stream = events()
+    host.type("\x1cn")  # nobody asks: the program's
+    wait_until(lambda: (mirrord.folder / "typed").read_bytes() == b"\x1cn")
+    for name, letter in (("bob", "y"), ("eve", "n")):
+        guest = view(mirrord, terminals, "--as", name, "s", wait_for="waiting for the host")
+        host.wait_for(f"\x1b]9;mirrord: {name} asks to watch")
+        host.type(b"\x1c" + letter.encode())
+        if letter == "y":
+            guest.wait_for("hello")
+        else:
+            assert guest.wait_exit() == 77 and b"hello" not in guest.bytes()
+    host.wait_for("\x1b]9;mirrord: bob watches")
+    stream.wait("banned", name="eve")
+    view(mirrord, terminals, "--as", "bob", "s", wait_for="hello")
+    assert (mirrord.folder / "typed").read_bytes() == b"\x1cn"
+
+
+def test_who_comes_and_goes_is_told_between_what_the_program_prints(mirrord, terminals):
+    gate = mirrord.folder / "gate"
+    os.mkfifo(gate)
+    host = terminals(mirrord.terminal(
+        "-n", "s", "--notify=title", "--", "sh", "-c",
+        f"echo ready; cat {gate} >/dev/null; printf '\\033]0;half'; cat {gate} >/dev/null; "
+        "printf ' whole\\007done\\n'; exec sleep 1000"))
+    host.wait_for("ready")
+    guest = view(mirrord, terminals, "--as", "bob", "s", wait_for="ready")
+    host.wait_for("\x1b[22;2t\x1b]2;mirrord: bob watches\x1b\\")
+    gate.write_bytes(b"x")
+    host.wait_for("half")
+    guest.type("q")
+    guest.wait_exit()
+    wait_until(lambda: people(mirrord) == [])
+    host.settled()
+    assert host.bytes().endswith(b"\x1b]0;half")
+    gate.write_bytes(b"x")
+    host.wait_for("bob has left")
+    host.wait_for("\x1b[23;2t")
+    assert b"\x1b]0;half whole\x07done\r\n" in host.bytes()
+    assert guest.process.poll() is not None and b"mirrord:" not in guest.bytes()
+
+
+def test_a_hook_gets_a_line_for_each_event_in_order(mirrord, terminals):
+    told = mirrord.folder / "told"
+    host = terminals(mirrord.terminal("-n", "s", f"--on-event=cat >>{told}; sleep 0.05", "--",
+                                      "sh", "-c", "echo hello; exec cat"))
+    host.wait_for("hello")
+    for words in (["pause"], ["resume"], ["lock"], ["unlock"], ["say", "-n", "s", "hi"]):
+        mirrord.run(*words, *([] if "s" in words else ["s"]))
+    host.type("\x1cd")
+    assert host.wait_exit() == 0
+    mirrord.run("stop", "s")
+
+    def names():
+        lines = told.read_text().splitlines() if told.exists() else []
+        return [json.loads(line)["event"] for line in lines]
+
+    wait_until(lambda: names()[-1:] == ["ended"], what=names)
+    assert [name for name in names() if name != "attached"] == [
+        "paused", "resumed", "locked", "unlocked", "said", "detached", "ended"]
+
+
 # ---- what is said -------------------------------------------------------------------------------
 
 

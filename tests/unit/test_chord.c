@@ -273,6 +273,65 @@ a_flood_of_key_releases_is_bounded(void **state)
 	assert_int_equal(len, fed);
 }
 
+// Feeds all of `text` and returns the actions that it had, one after the other.
+static size_t
+feed_all(struct chord *chord, const char *text, uint8_t *out, char *actions)
+{
+	static const char names[] = {
+	    [CHORD_DETACH] = 'd', [CHORD_PAUSE] = 'p', [CHORD_YES] = 'y', [CHORD_NO] = 'n'};
+	const uint8_t *data = (const uint8_t *)text;
+	size_t len = strlen(text), out_len = 0, count = 0;
+	enum chord_action action;
+
+	while (len) {
+		out_len += chord_feed(chord, data, len, T0, out + out_len, &action);
+		if (action)
+			actions[count++] = names[action];
+		data += chord->used;
+		len -= chord->used;
+	}
+	actions[count] = '\0';
+	return out_len;
+}
+
+static void
+expect_all(bool asked, const char *text, const char *want, const char *want_actions)
+{
+	struct chord chord;
+	uint8_t out[4096];
+	char actions[64];
+	size_t len;
+
+	assert_true(chord_init(&chord, "^\\"));
+	chord.asked = asked;
+	len = feed_all(&chord, text, out, actions);
+	assert_int_equal(len, strlen(want));
+	assert_memory_equal(out, want, len);
+	assert_string_equal(actions, want_actions);
+}
+
+static void
+other_letters_do_other_things_and_the_rest_passes(void **state)
+{
+	(void)state;
+	expect_all(
+	    false, "a\034pb" KITTY_KEY "\033[112uc" XTERM_KEY "\033[27;1;112~d", "abcd", "ppp");
+	expect_all(true, "\034y\034nx", "x", "yn");
+	expect_all(false, "\034y\034nx", "\034y\034nx", ""); // nobody asks
+	expect_all(true, "\033[200~\034p\034y\033[201~", "\033[200~\034p\034y\033[201~", "");
+}
+
+static void
+keys_of_a_chord_are_let_go_unseen(void **state)
+{
+	(void)state;
+	expect_all(false, KITTY_KEY "\033[92;5:3u\033[112;1:1u\033[112;1:3ux", "x", "p");
+	expect_all(false, KITTY_KEY "\033[112;1:1u\033[92;5:3u\033[112;1:3ux", "x", "p");
+	expect_all(false, "\033[112;1:3ux", "\033[112;1:3ux", ""); // was pressed before us
+	expect_all(false, KITTY_KEY "\033[112;1:1u\033[112;1:3u\033[112;1:1u\033[112;1:3u",
+	    "\033[112;1:1u\033[112;1:3u", "p");
+}
+
 int
 main(void)
 {
@@ -289,6 +348,8 @@ main(void)
 	    cmocka_unit_test(other_keys_can_be_chosen),
 	    cmocka_unit_test(random_bytes_pass_unchanged),
 	    cmocka_unit_test(a_flood_of_key_releases_is_bounded),
+	    cmocka_unit_test(other_letters_do_other_things_and_the_rest_passes),
+	    cmocka_unit_test(keys_of_a_chord_are_let_go_unseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -249,22 +249,38 @@ a_wide_glyph_cut_by_an_edge_becomes_a_blank(void **state)
 	screen_unref(host);
 }
 
+// The row of a 5x20 screen, with its cursor in `cursor`, that a window of `rows` shows under a notice.
 static void
-a_notice_stands_over_the_last_row(void **state)
+expect_notice(uint16_t rows, uint16_t cursor, const char *notice, size_t row, const char *want)
 {
 	struct screen *host = host_screen(5, 20), *seen;
 	struct window window;
 	char text[32];
 
-	(void)state;
-	window_init(&window, 5, 20);
-	window.notice = "no session \xe2\x80\x93 \x1b[31m";
-	host->cursor.row = 4;
+	window_init(&window, rows, 20);
+	window.notice = notice;
+	host->cursor.row = cursor;
 	seen = window_compose(&window, host);
-	text_of(seen->row[4], text);
-	assert_string_equal(text, "no session # [31m   ");
-	assert_false(seen->cursor.visible);
+	text_of(seen->row[row], text);
+	assert_string_equal(text, want);
+	assert_int_equal(seen->cursor.visible, cursor != row);
 	screen_unref(seen);
+	screen_unref(host);
+}
+
+static void
+a_notice_hides_as_little_as_it_can(void **state)
+{
+	char rest[32];
+	struct screen *host = host_screen(5, 20);
+
+	(void)state;
+	expect_notice(5, 1, "no session \xe2\x80\x93 \x1b[31m", 4, " no session # [31m  ");
+	expect_notice(5, 4, "no session \xe2\x80\x93 \x1b[31m", 0, " no session # [31m  ");
+	expect_notice(9, 4, "hidden", 8, " hidden             ");
+	text_of(host->row[4], rest);
+	memcpy(rest + 12, " hidden ", 8);
+	expect_notice(5, 1, "hidden", 4, rest);
 	screen_unref(host);
 }
 
@@ -321,7 +337,7 @@ main(void)
 	    cmocka_unit_test(following_does_not_jitter),
 	    cmocka_unit_test(panning_stops_at_the_edges_and_hides_a_cursor_out_of_sight),
 	    cmocka_unit_test(a_wide_glyph_cut_by_an_edge_becomes_a_blank),
-	    cmocka_unit_test(a_notice_stands_over_the_last_row),
+	    cmocka_unit_test(a_notice_hides_as_little_as_it_can),
 	    cmocka_unit_test(any_size_shows_well_formed_rows),
 	};
 
