@@ -59,7 +59,6 @@ static const char host_help[] =
     "      --ask             whoever wants to watch waits for your word: the key, then y or n\n"
     "      --notify=WAY      tell of who comes and goes by osc9 (default), title or none\n"
     "      --on-event=CMD    run CMD for what happens, with a JSON line on its input\n"
-    "                        ^A to ^_, or none (default: ^\\, or $MIRRORD_DETACH_KEY)\n"
     "      --web[=ADDR:PORT] let others watch in a browser too: see `mirrord web --help`\n"
     "      --help, --version\n";
 
