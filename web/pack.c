@@ -61,6 +61,7 @@ read_file(const char *path)
 	file.len = fread(file.data, 1, FILE_MAX, in);
 	if (file.len == FILE_MAX || ferror(in))
 		fail("cannot be read, or is too long", path);
+	file.data[file.len] = '\0';
 	fclose(in);
 	return file;
 }
@@ -84,6 +85,40 @@ digest(const struct file *files, size_t count)
 			hash = (hash ^ (uint8_t)files[i].data[at]) * UINT64_C(1099511628211);
 	}
 	return hash;
+}
+
+static bool
+has_suffix(const struct file *file, const char *suffix)
+{
+	const char *dot = strrchr(file->name, '.');
+
+	return dot && strcmp(dot, suffix) == 0;
+}
+
+// Drops indentation, empty lines, and comments that are lines of their own: a fifth of what the page
+// weighs. Its files have no string that runs over lines.
+static void
+strip(struct file *file)
+{
+	bool script = has_suffix(file, ".js"), style = has_suffix(file, ".css"), comment = false;
+	char *out = file->data, *line = file->data, *end = file->data + file->len, *next;
+
+	for (; (script || style) && line < end; line = next) {
+		char *newline = memchr(line, '\n', (size_t)(end - line));
+		size_t len;
+
+		next = newline ? newline + 1 : end;
+		line += strspn(line, "\t");
+		len = (size_t)(next - line);
+		comment = comment || (style && len > 2 && memcmp(line, "/*", 2) == 0);
+		if (!comment && len > 1 && !(script && memcmp(line, "//", 2) == 0)) {
+			memmove(out, line, len);
+			out += len;
+		}
+		comment = comment && !memmem(line, len, "*/", 2);
+	}
+	if (script || style)
+		file->len = (size_t)(out - file->data);
 }
 
 // The file with `dir` for each placeholder.
@@ -143,6 +178,8 @@ main(int argc, char **argv)
 		fail("usage: web_pack OUT.c FILE...", argv[0]);
 	for (size_t i = 0; i < count; i++)
 		files[i] = read_file(argv[i + 2]);
+	for (size_t i = 0; i < count; i++)
+		strip(&files[i]);
 	qsort(files, count, sizeof(files[0]), compare_names);
 	snprintf(dir, sizeof(dir), "/%016" PRIx64, digest(files, count));
 	fprintf(out, "// Made by web_pack from web/page.\n#include \"web/assets.h\"\n\n");

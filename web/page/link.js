@@ -9,6 +9,7 @@ const RETRY_MS = 250; // doubled up to
 const RETRY_MAX_MS = 8000;
 const RETRY_ROOM_MS = 5000; // at first, where there was no room
 const ACK_MS = 100; // between two of them
+const PING_FIRST_MS = 1000; // not while the page is still being made
 const PING_MS = 10_000;
 const SILENT_MS = 4000; // without an answer: the link is lost
 const TOKEN_KEY = "mirrord.token";
@@ -176,7 +177,7 @@ export class Link {
 		if (document.visibilityState !== "visible")
 			this.send(wire.put(wire.VISIBLE).u8(0));
 		else
-			this.ping();
+			this.pingIn(PING_FIRST_MS);
 	}
 
 	takeJoined(message, arrived) {
@@ -271,6 +272,11 @@ export class Link {
 			this.ping();
 	}
 
+	pingIn(ms) {
+		clearTimeout(this.pingTimer);
+		this.pingTimer = setTimeout(() => this.ping(), ms);
+	}
+
 	// Asks for an answer now and then, to know the round trip, and that there still is somebody.
 	ping() {
 		this.pinged = performance.now();
@@ -283,8 +289,7 @@ export class Link {
 		if (number !== Math.floor(this.pinged) % 2 ** 32 || this.pingTimer === 0)
 			return;
 		this.on.rtt(arrived - this.pinged);
-		clearTimeout(this.pingTimer);
-		this.pingTimer = setTimeout(() => this.ping(), PING_MS);
+		this.pingIn(PING_MS);
 	}
 
 	join(session) {

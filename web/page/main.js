@@ -17,8 +17,7 @@ const view = $("view");
 const fit = new Fit(view, $("stage"));
 const shown = new ScreenView($("screen"), $("cursor"));
 let latest = null; // the newest screen, if it is not painted yet
-let facts = {host: "", watching: 0, name: "", rtt: null, changed: 0};
-let sessions = [];
+let facts = {host: "", watching: 0, rtt: null, changed: 0};
 let pinned = true; // to the bottom, where the live screen is
 
 // ---- Painting --------------------------------------------------------------------------------------
@@ -30,7 +29,11 @@ function paint() {
 		return;
 	latest = null;
 	refit(screen);
+	const first = shown.screen === null;
 	const changed = shown.paint(screen);
+
+	if (first)
+		performance.mark("mirrord.screen");
 
 	if (past.shown && pinned)
 		view.scrollTop = view.scrollHeight;
@@ -76,7 +79,8 @@ const STATES = {connecting: "connecting", live: "live", lost: "link lost", ended
 function onState(state, why) {
 	document.body.dataset.state = state;
 	$("state").textContent = STATES[state];
-	$("state").title = why;
+	if (why)
+		$("state").title = why;
 	if (state === "lost") {
 		facts.rtt = null;
 		showNotice(`${why}; trying again`, true);
@@ -155,24 +159,28 @@ function showSessions(list) {
 		return item;
 	});
 
-	sessions = list;
-	document.querySelector("[data-do=sessions]").hidden = list.length < 2;
+	document.querySelector("[data-do=sessions]").hidden = list.length < (link.session ? 2 : 1);
 	$("list").querySelector("ul").replaceChildren(...items);
 	if (list.length === 0 && shown.screen === null)
 		say("No session yet", "This page shows it as soon as one begins.");
 	else if (shown.screen === null && list.length > 1 && !list.some(({session}) => session === link.session))
 		show("list");
+	else if (link.session === "" && list.some(({session}) => session === left))
+		link.join(left); // it has begun anew
 	else if (shown.screen === null && list.length === 1 && document.body.dataset.view === "message")
 		link.join(list[0].session);
 }
 
+let left = ""; // the session that was watched until it ended
 function onJoined({session, host, watching}) {
+	left = session;
 	Object.assign(facts, {host, watching});
 	past.hide();
 	press("past", false);
 	showNotice("", false);
 	showTitle("");
 	document.body.dataset.state = "live";
+	$("state").textContent = STATES.live;
 	$("title").title = session;
 	showFacts();
 	view.focus({preventScroll: true});
@@ -218,7 +226,6 @@ function zoom(value) {
 	change({zoom: value});
 	fit.zoom = value;
 	press("fit", value === 0);
-	document.body.dataset.zoom = value === 0 ? "fit" : "free";
 	refit();
 }
 
@@ -259,8 +266,8 @@ function findStep(by) {
 
 const ACTIONS = {
 	sessions() {
+		left = "";
 		link.join("");
-		link.session = "";
 		show("list");
 	},
 	past: () => togglePast(),
@@ -328,7 +335,6 @@ function onTouch(event) {
 
 	fit.zoom = pinch.zoom;
 	fit.zoomBy(Math.log(size / pinch.size) / Math.log(1.1));
-	document.body.dataset.zoom = "free";
 	press("fit", false);
 	refit();
 	const by = fit.width / before - 1;
@@ -348,7 +354,7 @@ function onTarget(event) {
 const lines = () => [...(past.shown ? past.painter.lines : []), ...shown.rows.lines];
 const link = new Link({
 	state: onState,
-	welcome: (name) => facts.name = name,
+	welcome: (name) => $("state").title = `you are ${name}`,
 	sessions: showSessions,
 	joined: onJoined,
 	watching: (watching) => {
@@ -390,6 +396,11 @@ for (const type of ["touchstart", "touchmove", "touchend", "touchcancel"])
 	view.addEventListener(type, onTouch, {passive: false});
 view.addEventListener("scroll", () =>
 	pinned = view.scrollTop + view.clientHeight > view.scrollHeight - 2 * fit.height, {passive: true});
+// Up from the top is where the history is.
+view.addEventListener("wheel", ({deltaY, ctrlKey}) => {
+	if (deltaY < 0 && !ctrlKey && !past.shown && view.scrollTop === 0 && !$("stage").hidden)
+		togglePast(true);
+}, {passive: true});
 new ResizeObserver(() => refit()).observe(view);
 addEventListener("hashchange", () => Link.takeToken() && link.connect());
 

@@ -285,6 +285,20 @@ export async function play(path, every = 1) {
 	return {frames, stops: lines.length, cells, wrong};
 }
 
+// Shows a recording as it was at one of its stops.
+export async function showStop(path, stop, theme) {
+	const lines = (await (await fetch(path)).text()).trim().split("\n");
+	let screen = null;
+
+	document.documentElement.dataset.theme = theme;
+	for (const line of lines.slice(0, stop + 1))
+		for (const frame of JSON.parse(line).frames)
+			screen = applyFrame(screen, fromHex(frame));
+	paint(screen);
+	shown.cursor.classList.remove("blink", "again");
+	await settled();
+}
+
 // ---- How long it takes ---------------------------------------------------------------------------------
 
 // A screen of 200x50 whose row i, col k is what make(i, k, version) says: [char, fg, bg].
@@ -320,7 +334,7 @@ const KINDS = {
 	worst: (version) => screenOf(colourful, version),
 };
 
-// Milliseconds of script, style and layout for each of `count` repaints, in order.
+// Milliseconds for each of `count` repaints, in order: [script, style and layout].
 export async function measure(kind, count) {
 	const times = [];
 	let screen = KINDS.full(0);
@@ -332,10 +346,11 @@ export async function measure(kind, count) {
 		await settled();
 		const start = performance.now();
 		paint(screen);
+		const painted = performance.now();
 		void container.offsetHeight; // brings style and layout up to date
-		times.push(performance.now() - start);
+		times.push([painted - start, performance.now() - painted]);
 	}
-	return times.sort((a, b) => a - b);
+	return times;
 }
 
 // What a change of the screen does to the document: how many rows are written, and how many moved.
@@ -401,5 +416,5 @@ export async function playLive(path, times) {
 	return {frames: works.length, keys, works, gaps};
 }
 
-Object.assign(globalThis, {harness: {check, measure, repaint, touched, playLive, applyFrame, differs, fit, fromHex, golden, looksWrong, paint, play,
+Object.assign(globalThis, {harness: {check, measure, repaint, showStop, touched, playLive, applyFrame, differs, fit, fromHex, golden, looksWrong, paint, play,
 	settled, shown}});
