@@ -351,15 +351,17 @@ start(struct serving *serving, uint64_t until)
 }
 
 static void
-serve(struct serving *serving)
+serve(struct serving *serving, const struct pass *pass)
 {
 	struct viewclient client;
 	struct sandbox_state sandbox;
 	struct view_bye bye;
 
-	if (!sandbox_enter(SANDBOX_VIEW, &sandbox)) {
+	if (!pass_dial(pass, serving->up.path, &serving->up.hello, &client, &bye)) {
+		end(serving, bye.status, bye.text);
+	} else if (!sandbox_enter(SANDBOX_VIEW, &sandbox)) {
 		end(serving, EX_OSERR, "the far end cannot lock itself down");
-	} else if (!viewclient_open(
+	} else if (!viewclient_greet(
 		       &client, serving->up.path, &serving->up.hello, VIEWCLIENT_ANSWER_MS, &bye)) {
 		end(serving, bye.status, bye.text);
 	} else {
@@ -377,7 +379,7 @@ serve(struct serving *serving)
 
 int
 frames_run(struct frames *frames, const char *path, const struct view_hello *hello,
-    const struct pace_limits *limits, uint64_t until)
+    const struct pace_limits *limits, const struct pass *pass)
 {
 	struct serving serving = {.frames = frames, .limits = *limits};
 	const struct upstream_sink sink = {.user = &serving,
@@ -387,11 +389,11 @@ frames_run(struct frames *frames, const char *path, const struct view_hello *hel
 	    .end = on_end,
 	    .turn = on_turn};
 
-	if (uv_loop_init(&serving.loop) != 0 || !start(&serving, until))
+	if (uv_loop_init(&serving.loop) != 0 || !start(&serving, pass->until))
 		return frames_bye(frames, EX_OSERR, "the far end's standard output is no pipe");
 	sight_init(&serving.sight, getenv("SSH_CONNECTION"));
 	upstream_init(&serving.up, &serving.loop, path, hello, &sink);
-	serve(&serving);
+	serve(&serving, pass);
 	upstream_fini(&serving.up);
 	sight_fini(&serving.sight);
 	if (!serving.gone)

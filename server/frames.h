@@ -4,6 +4,7 @@
 
 #include "server/linksend.h"
 #include "server/pace.h"
+#include "server/pass.h"
 
 struct frames {
 	struct linksend send;
@@ -14,9 +15,9 @@ bool frames_wanted(void);
 // Says WELCOME and waits for HELLO, within LIMIT_LINK_HELLO_MS. False: there is nobody to talk to,
 // or the other side is told why not; `*status` is what to exit with.
 bool frames_greet(struct frames *frames, struct link_hello *hello, int *status);
-// Sends the session at `path`, within the limits, until the watcher leaves, the session ends or the time
-// is over (`until`: unix seconds, 0: never); in the sandbox from here on. Returns the exit status.
+// Sends the session at `path`, within the limits, until the watcher leaves, the session ends or the pass no
+// longer holds; in the sandbox from here on. Returns the exit status.
 int frames_run(struct frames *frames, const char *path, const struct view_hello *hello,
-    const struct pace_limits *limits, uint64_t until);
+    const struct pace_limits *limits, const struct pass *pass);
 // Tells the watcher how it ends, if it takes that within a moment; the last thing.
 int frames_bye(struct frames *frames, int status, const char *text);

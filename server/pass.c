@@ -6,9 +6,14 @@
 #include "server/keysfile.h"
 #include "server/until.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+
+#define DIAL_TRIES 40
+#define DIAL_AGAIN_MS 50
 
 static bool
 is_listed(const struct authkeys *keys, const struct pass *pass)
@@ -46,4 +51,27 @@ pass_ok(const struct pass *pass, char why[LIMIT_TEXT + 1])
 	if (!ok)
 		snprintf(why, LIMIT_TEXT + 1, "your key has been removed");
 	return ok;
+}
+
+bool
+pass_dial(const struct pass *pass, const char *path, const struct view_hello *hello,
+    struct viewclient *client, struct view_bye *bye)
+{
+	client->fd = -1;
+	if (!pass->keys)
+		return true;
+	for (int tries = DIAL_TRIES; viewclient_dial(client, path, hello) != 0; tries--) {
+		if (errno != EAGAIN || !tries) {
+			bye->status = EX_UNAVAILABLE;
+			snprintf(bye->text, sizeof(bye->text), "cannot connect to the session: %s",
+			    strerrordesc_np(errno));
+			return false;
+		}
+		poll(NULL, 0, DIAL_AGAIN_MS); // as many others want to
+	}
+	if (pass_ok(pass, bye->text))
+		return true;
+	viewclient_close(client);
+	bye->status = EX_NOPERM;
+	return false;
 }

@@ -257,9 +257,9 @@ on_painted(void *user, const struct view_status *status)
 	upstream_tell(&((struct watcher *)user)->up, status);
 }
 
-// From here on nothing can be opened any more.
+// Once it is in the sandbox nothing can be opened any more.
 static int
-watch(struct watcher *watcher, char text[LIMIT_TEXT + 1])
+watch(struct watcher *watcher, const struct pass *pass, char text[LIMIT_TEXT + 1])
 {
 	struct upstream *up = &watcher->up;
 	struct viewclient client;
@@ -267,12 +267,16 @@ watch(struct watcher *watcher, char text[LIMIT_TEXT + 1])
 	struct view_bye bye;
 	int status;
 
+	if (!pass_dial(pass, up->path, &up->hello, &client, &bye)) {
+		snprintf(text, LIMIT_TEXT + 1, "%s", bye.text);
+		return bye.status;
+	}
 	if (!sandbox_enter(SANDBOX_VIEW, &sandbox)) {
 		snprintf(text, LIMIT_TEXT + 1, "cannot lock this process down: %s",
 		    strerrordesc_np(errno));
 		return EX_OSERR;
 	}
-	if (!viewclient_open(&client, up->path, &up->hello, VIEWCLIENT_ANSWER_MS, &bye)) {
+	if (!viewclient_greet(&client, up->path, &up->hello, VIEWCLIENT_ANSWER_MS, &bye)) {
 		snprintf(text, LIMIT_TEXT + 1, "%s", bye.text);
 		return bye.status;
 	}
@@ -324,7 +328,7 @@ serve_frames(struct options *options)
 	strcpy(hello.name, options->pass.as);
 	strcpy(hello.key, options->pass.key);
 	strcpy(hello.via, "watch");
-	return frames_run(&frames, session.view, &hello, &options->limits, options->pass.until);
+	return frames_run(&frames, session.view, &hello, &options->limits, &options->pass);
 }
 
 int
@@ -393,7 +397,7 @@ cmd_view(int argc, char **argv)
 		return fail(EX_OSERR, "cannot set up the terminal");
 	}
 	upstream_init(&watcher.up, view_loop(watcher.view), session.view, &hello, &sink);
-	status = watch(&watcher, text);
+	status = watch(&watcher, &options.pass, text);
 	view_free(watcher.view);
 	upstream_fini(&watcher.up);
 	sockq_close(&sockq);

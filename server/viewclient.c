@@ -199,7 +199,7 @@ next_before(struct viewclient *client, uint64_t deadline, struct msg *msg, struc
 	}
 }
 
-// One try at the whole greeting.
+// One try at the whole greeting, or at what is left of it if it is dialled already.
 static enum viewclient_event
 greet(struct viewclient *client, const char *path, const struct view_hello *hello,
     uint64_t deadline, struct view_bye *bye)
@@ -207,7 +207,7 @@ greet(struct viewclient *client, const char *path, const struct view_hello *hell
 	enum viewclient_event event;
 	struct msg msg;
 
-	if (viewclient_dial(client, path, hello) != 0) {
+	if (client->fd < 0 && viewclient_dial(client, path, hello) != 0) {
 		int error = errno;
 
 		fail_to_connect(bye, path, error);
@@ -220,7 +220,7 @@ greet(struct viewclient *client, const char *path, const struct view_hello *hell
 }
 
 bool
-viewclient_open(struct viewclient *client, const char *path, const struct view_hello *hello,
+viewclient_greet(struct viewclient *client, const char *path, const struct view_hello *hello,
     int timeout_ms, struct view_bye *bye)
 {
 	uint64_t deadline = now_ms() + (uint64_t)timeout_ms;
@@ -237,6 +237,14 @@ viewclient_open(struct viewclient *client, const char *path, const struct view_h
 		}
 		poll(NULL, 0, DIAL_AGAIN_MS);
 	}
+}
+
+bool
+viewclient_open(struct viewclient *client, const char *path, const struct view_hello *hello,
+    int timeout_ms, struct view_bye *bye)
+{
+	client->fd = -1;
+	return viewclient_greet(client, path, hello, timeout_ms, bye);
 }
 
 bool

@@ -47,6 +47,9 @@ bool viewclient_send(struct viewclient *client, const struct buf *message);
 // welcome. False with the reason in `bye`.
 bool viewclient_open(struct viewclient *client, const char *path, const struct view_hello *hello,
     int timeout_ms, struct view_bye *bye);
+// The same for a client that may have dialled; its fd is -1 if not.
+bool viewclient_greet(struct viewclient *client, const char *path, const struct view_hello *hello,
+    int timeout_ms, struct view_bye *bye);
 // Sends the request `ask` without a payload, unless it is 0, and waits for a message of type
 // `answer`; others are skipped. False with the reason in `bye`; EX_TEMPFAIL: the mirror died.
 bool viewclient_wait(struct viewclient *client, uint8_t ask, uint8_t answer, int timeout_ms,

@@ -221,6 +221,27 @@ def test_a_connection_that_outlives_its_key_cannot_watch_again(mirrord, sshd, te
         subprocess.run(["ssh", "-S", control, "-O", "exit", "x"], capture_output=True)
 
 
+# Between the look at the keys and the first frame: the mirror knows of the viewer before that look.
+@pytest.mark.skipif(bool(rig.missing("strace")), reason="strace is not installed")
+@pytest.mark.parametrize("verb", ["view", "frames"])
+def test_who_is_removed_while_view_starts_sees_nothing(mirrord, guests, terminals, verb):
+    key = a_key()
+    guests.add("--file", guests.file("alice", key))
+    show(mirrord)
+    argv = mirrord.argv("view", "--as=alice", f"--key={fingerprint(key)}", f"--keys={guests.keys}", "shared")
+    slow = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=prctl:delay_enter=3000000:when=1", *argv]
+    if verb == "frames":
+        far_end = mirrord.folder / "far_end"
+        far_end.write_text("#!/bin/sh\nexec " + " ".join([*slow, "--frames"]) + "\n")
+        far_end.chmod(0o755)
+        slow = mirrord.argv("watch", f"--ssh={far_end}", "x")
+    guest = terminals(Terminal(slow, 24, 80, mirrord.env))
+    wait_until(lambda: json.loads(mirrord.run("who", "--json", "shared").stdout))
+    assert "sent away 1" in guests("remove", "alice").stdout.decode()
+    assert guest.wait_exit() == 77
+    assert b"the screen" not in guest.bytes() and b"ended your access" in guest.bytes()
+
+
 def test_a_key_whose_line_is_gone_for_one_guest_is_not_the_others(mirrord, sshd, terminals):
     guests = Guests(mirrord, sshd.keys)
     both = {name: make_key(sshd, name)[0] for name in ("alice", "bob")}
