@@ -11,18 +11,35 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+// Of the file that is run, also after it was replaced.
+static void
+own_path(char path[PATH_MAX])
+{
+	static const char gone[] = " (deleted)";
+	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	size_t tail = strlen(gone);
+
+	path[len > 0 ? len : 0] = '\0';
+	if (strlen(path) > tail && strcmp(path + strlen(path) - tail, gone) == 0)
+		path[strlen(path) - tail] = '\0';
+}
+
+const char *
+aside_own_name(char path[PATH_MAX])
+{
+	own_path(path);
+	return strrchr(path, '/') ? strrchr(path, '/') + 1 : "mirrord";
+}
+
 int
 aside_run(const char *name, char **argv)
 {
 	char path[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	char *slash;
-	int room;
+	size_t room;
 
-	path[len > 0 ? len : 0] = '\0';
-	slash = strrchr(path, '/');
-	room = slash ? (int)(path + sizeof(path) - slash) : 0;
-	if (slash && snprintf(slash, (size_t)room, "/mirrord-%s", name) < room)
+	own_path(path);
+	room = sizeof(path) - strlen(path);
+	if (*path && snprintf(path + strlen(path), room, "-%s", name) < (int)room)
 		execv(path, argv);
 	else
 		errno = ENOENT;

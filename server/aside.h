@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: ISC
-// Commands that are programs of their own, for what they link would cost every other command memory:
+// What this program is called, and commands that are programs of their own, for what they link would cost every other command memory:
 // docs/decisions/programs.md.
 #pragma once
 
-// Becomes `mirrord-NAME`, which stands beside this program. Returns a status, and has said why, only if
+#include <limits.h>
+
+// The last part of this program's path: it may be installed under another name than mirrord.
+const char *aside_own_name(char path[PATH_MAX]);
+
+// Becomes `mirrord-NAME`, or whatever this program is called, which stands beside it. Returns a status, and has said why, only if
 // that is not there.
 int aside_run(const char *name, char **argv);

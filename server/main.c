@@ -13,13 +13,16 @@
 //                connection to the mirror, scroll.c what has scrolled away
 //   guest*.c     who may watch, in authorized_keys; guest.c has a map of it; pass.c what holds of that
 //   aside.c      commands that are programs of their own: mirrord-web, in web/
+//   complete.c   what may come next on a command line, for shells
 //   suggest.c    tells misspelt commands from programs
 //   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states,
 //                sight.c its pace under sshd
 //   relay_*.c    a machine where guests watch: make.c, record.c, run.c, sshd.c set it up
 //   doctor*.c    what is open in such a set-up that should not be
 //   watch*.c     the other end of such a link, on a guest's terminal; dialer.c runs ssh for it
+#include "server/aside.h"
 #include "server/commands.h"
+#include "server/complete.h"
 #include "server/suggest.h"
 
 #include <fcntl.h>
@@ -49,6 +52,8 @@ struct command {
 	const char *help;    // the options, one a line
 };
 
+static const char host_args[] =
+    "[-n NAME] [--name=NAME] [--detach] [--size=COLSxROWS] [--detach-key=KEY] [--help] [--version]";
 static const char host_help[] =
     "  -n, --name=NAME       name of the session (default: shared)\n"
     "      --detach          start it without a terminal, in the background\n"
@@ -173,10 +178,12 @@ static const struct command commands[] = {
 static int
 print_usage(void)
 {
-	printf("usage: mirrord [OPTION...] [--] [COMMAND [ARG...]]\n"
+	char path[PATH_MAX];
+
+	printf("usage: %s [OPTION...] [--] [COMMAND [ARG...]]\n"
 	       "Runs COMMAND, or your shell, in a session that others can watch and never "
 	       "touch.\n\n%s\n",
-	    host_help);
+	    aside_own_name(path), host_help);
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (commands[i].summary)
 			printf("  mirrord %-7s %s\n", commands[i].name, commands[i].summary);
@@ -189,7 +196,10 @@ print_usage(void)
 static int
 print_help(const struct command *command)
 {
-	printf("usage: mirrord %s%s%s\n", command->name, *command->args ? " " : "", command->args);
+	char path[PATH_MAX];
+
+	printf("usage: %s %s%s%s\n", aside_own_name(path), command->name, *command->args ? " " : "",
+	    command->args);
 	if (command->summary)
 		printf("%c%s.\n", command->summary[0] - 'a' + 'A', command->summary + 1);
 	printf("\n%s", command->help);
@@ -238,6 +248,24 @@ unknown(const char *word)
 	return EX_NOPROGRAM;
 }
 
+// `mirrord complete -- WORD...`, for shells: what the last word may become.
+static int
+complete(int argc, char **argv)
+{
+	struct complete_command known[COMMANDS + 2] = {{.args = host_args}, {.name = "help"}};
+	size_t count = 2;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (commands[i].summary)
+			known[count++] =
+			    (struct complete_command){commands[i].name, commands[i].args};
+	}
+	if (argc < 4)
+		return EX_USAGE;
+	complete_print(known, count, argv + 3, (size_t)argc - 3);
+	return EX_OK;
+}
+
 // Whether `--help` stands among the arguments of a command, before a `--`.
 static bool
 wants_help(int argc, char **argv)
@@ -280,6 +308,8 @@ main(int argc, char **argv)
 		return print_usage();
 	if (strcmp(word, "help") == 0)
 		return help(argc, argv);
+	if (strcmp(word, "complete") == 0)
+		return complete(argc, argv);
 	if (*word && *word != '-' && !suggest_is_program(word))
 		return unknown(word);
 	return cmd_host(argc, argv);

@@ -7,6 +7,7 @@
 // `mirrord view` is ever run, and that in this process, by no shell.
 #include "server/relay_login.h"
 
+#include "server/aside.h"
 #include "server/authkeys.h"
 #include "server/commands.h"
 #include "server/keyopts.h"
@@ -111,9 +112,11 @@ split_view(const char *command, char *words[LOGIN_WORDS])
 {
 	size_t count = words_split(command, words, LOGIN_WORDS - 1);
 	const char *name = count ? strrchr(words[0], '/') : NULL;
+	char path[PATH_MAX];
 
-	if (count >= 2 && strcmp(name ? name + 1 : words[0], "mirrord") == 0 &&
-	    strcmp(words[1], "view") == 0)
+	name = name ? name + 1 : count ? words[0] : "";
+	if (count >= 2 && strcmp(words[1], "view") == 0 &&
+	    (strcmp(name, "mirrord") == 0 || strcmp(name, aside_own_name(path)) == 0))
 		return count;
 	while (count)
 		free(words[--count]);

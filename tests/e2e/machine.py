@@ -68,7 +68,8 @@ class Machine:
 
     def install(self):
         """mirrord as `cmake --install` would put it there."""
-        shutil.copy(self.build / "mirrord", self.root / "usr/local/bin/mirrord")
+        for program in self.build.glob("mirrord*"):
+            shutil.copy(program, self.root / "usr/local/bin")
 
     def argv(self, command, user=None):
         """What runs `command` (words, or a line for sh) on the machine as root or `user`."""
