@@ -8,6 +8,7 @@ int cmd_host(int argc, char **argv); // no command word: hosts a session
 int cmd_attach(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
+int cmd_publish(int argc, char **argv);
 
 int cmd_view(int argc, char **argv);
 int cmd_watch(int argc, char **argv);

@@ -3,6 +3,7 @@
 #include "server/control.h"
 
 #include "server/commands.h"
+#include "server/fdpass.h"
 #include "server/option.h"
 #include "server/viewproto.h"
 
@@ -63,27 +64,6 @@ wait_for(int fd, short events, uint64_t deadline_ms)
 	}
 }
 
-static ssize_t
-send_part(int fd, const uint8_t *data, size_t len, int pass)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {.bytes = {0}};
-	struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-
-	if (pass >= 0) {
-		message.msg_control = control.bytes;
-		message.msg_controllen = sizeof(control.bytes);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &pass, sizeof(pass));
-	}
-	return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 bool
 control_send(struct control *control, uint8_t type, const struct buf *payload, int pass,
     uint64_t deadline_ms)
@@ -94,7 +74,8 @@ control_send(struct control *control, uint8_t type, const struct buf *payload, i
 
 	msg_put(&out, type, payload ? payload->data : NULL, payload ? payload->len : 0);
 	while (done < out.len) {
-		ssize_t sent = send_part(control->fd, out.data + done, out.len - done, pass);
+		ssize_t sent = fdpass_send(
+		    control->fd, out.data + done, out.len - done, &pass, pass >= 0 ? 1 : 0);
 
 		if (sent > 0) {
 			done += (size_t)sent;

@@ -3,6 +3,8 @@
 // orders from the locked-down process, which choose among two command lines that were fixed before.
 #include "server/dialer.h"
 
+#include "server/fdpass.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -46,26 +48,8 @@ report(
     struct launcher *launcher, unsigned slot, enum dialer_event event, int status, const int fds[2])
 {
 	struct packet packet = {.event = event, .slot = slot, .status = status};
-	struct iovec iov = {.iov_base = &packet, .iov_len = sizeof(packet)};
-	union {
-		struct cmsghdr align;
-		char data[CMSG_SPACE(2 * sizeof(int))];
-	} control;
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	memset(&control, 0, sizeof(control));
-	if (fds) {
-		struct cmsghdr *header;
-
-		msg.msg_control = control.data;
-		msg.msg_controllen = sizeof(control.data);
-		header = CMSG_FIRSTHDR(&msg);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(2 * sizeof(int));
-		memcpy(CMSG_DATA(header), fds, 2 * sizeof(int));
-	}
-	if (sendmsg(launcher->fd, &msg, MSG_NOSIGNAL) < 0)
+	if (fdpass_send(launcher->fd, &packet, sizeof(packet), fds, fds ? 2 : 0) < 0)
 		_exit(1);
 }
 
@@ -93,6 +77,20 @@ spawn(struct launcher *launcher, pid_t *pid, int io, int errors)
 	return error;
 }
 
+// What is typed there, or hangs it up, is for the first command; and whoever waits for the end of our
+// standard output does not wait for us.
+static void
+let_go_of_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	if (null > STDERR_FILENO)
+		close(null);
+}
+
 static void
 launch(struct launcher *launcher, unsigned slot)
 {
@@ -111,8 +109,9 @@ launch(struct launcher *launcher, unsigned slot)
 		ends[1] = errors[0];
 		report(launcher, slot, DIALER_OPEN, 0, ends);
 		launcher->argv = launcher->again;
+		if (!launcher->dialled)
+			let_go_of_terminal();
 		launcher->dialled = true;
-		setsid(); // what hangs up the terminal, or is typed there, is for the first command
 	}
 	for (int i = 0; i < 2; i++) {
 		close(stream[i]);
@@ -236,18 +235,9 @@ enum dialer_event
 dialer_next(struct dialer *dialer, struct dialer_news *news)
 {
 	struct packet packet;
-	struct iovec iov = {.iov_base = &packet, .iov_len = sizeof(packet)};
-	union {
-		struct cmsghdr align;
-		char data[CMSG_SPACE(2 * sizeof(int))];
-	} control;
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control.data,
-	    .msg_controllen = sizeof(control.data)};
-	struct cmsghdr *header;
-	int fds[2];
-	ssize_t got = recvmsg(dialer->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	size_t count;
+	int fds[FDPASS_MAX];
+	ssize_t got = fdpass_recv(dialer->fd, &packet, sizeof(packet), fds, &count);
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return DIALER_NONE;
@@ -257,10 +247,8 @@ dialer_next(struct dialer *dialer, struct dialer_news *news)
 	news->status = packet.status;
 	if (packet.event != DIALER_OPEN)
 		return packet.event;
-	header = CMSG_FIRSTHDR(&msg);
-	if (!header || header->cmsg_len != CMSG_LEN(sizeof(fds))) // out of descriptors
+	if (count != 2) // out of descriptors
 		return DIALER_GONE;
-	memcpy(fds, CMSG_DATA(header), sizeof(fds));
 	news->stream = fds[0];
 	news->errors = fds[1];
 	return DIALER_OPEN;

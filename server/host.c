@@ -5,6 +5,7 @@
 #include "server/front.h"
 #include "server/keeper.h"
 #include "server/option.h"
+#include "server/publish.h"
 #include "server/tty.h"
 
 #include <errno.h>
@@ -16,17 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #define START_MS 10000 // for the keeper to say that the child runs
-#define BACKLOG 64
 
 struct host {
 	const char *name;
@@ -38,6 +35,9 @@ struct host {
 	const char *notify;   // how the host is told of what happens
 	const char *on_event; // a command to run then, or NULL
 	bool ask;             // about everybody who wants to watch
+	const char *relay;    // to publish at, or NULL
+	const char *ssh;      // how to get there, or NULL
+	struct publishing publishing;
 	char *const *argv;
 	struct session session;
 	int view_fd, control_fd;
@@ -73,12 +73,14 @@ default_command(void)
 static int
 parse_options(struct host *host, int argc, char **argv)
 {
-	enum { DETACH = 256, SIZE, KEY, WEB, NOTIFY, ON_EVENT, ASK };
+	enum { DETACH = 256, SIZE, KEY, WEB, NOTIFY, ON_EVENT, ASK, PUBLISH, SSH };
 	static const struct option options[] = {{"name", required_argument, NULL, 'n'},
 	    {"detach", no_argument, NULL, DETACH}, {"size", required_argument, NULL, SIZE},
 	    {"detach-key", required_argument, NULL, KEY}, {"web", optional_argument, NULL, WEB},
 	    {"notify", required_argument, NULL, NOTIFY},
-	    {"on-event", required_argument, NULL, ON_EVENT}, {"ask", no_argument, NULL, ASK}, {0}};
+	    {"on-event", required_argument, NULL, ON_EVENT}, {"ask", no_argument, NULL, ASK},
+	    {"publish", required_argument, NULL, PUBLISH}, {"ssh", required_argument, NULL, SSH},
+	    {0}};
 	int option;
 
 	opterr = 0;
@@ -95,6 +97,8 @@ parse_options(struct host *host, int argc, char **argv)
 		case NOTIFY: host->notify = optarg; break;
 		case ON_EVENT: host->on_event = optarg; break;
 		case ASK: host->ask = true; break;
+		case PUBLISH: host->relay = optarg; break;
+		case SSH: host->ssh = optarg; break;
 		default: return option_bad(NULL, option, argv);
 		}
 	}
@@ -120,6 +124,8 @@ check_options(struct host *host)
 	if (host->size && !host->detach)
 		return fail(
 		    EX_USAGE, "--size goes with --detach: a terminal has a size of its own");
+	if (host->ssh && !host->relay)
+		return fail(EX_USAGE, "--ssh goes with --publish");
 	if (host->detach && !front_key(&host->front, host->key, why))
 		return fail(EX_USAGE, why);
 	if (host->detach && !option_size(host->size ? host->size : "0x0", &host->rows, &host->cols))
@@ -176,66 +182,32 @@ check_taken(const struct session *session, char why[SESSION_WHY])
 }
 
 static int
-listen_at(const char *path, mode_t mode)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t before = umask(0177);
-	bool ok;
-
-	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-	unlink(path); // of a session that ended badly: we hold the lock, and nobody listens
-	ok = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	     chmod(path, mode) == 0 && listen(fd, BACKLOG) == 0;
-	umask(before);
-	if (ok)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-static int
 make_sockets(struct host *host, char why[SESSION_WHY])
 {
-	struct session *session = &host->session;
-	struct stat st;
-	int status = check_taken(session, why);
+	int status = check_taken(&host->session, why);
 
-	if (status != EX_OK)
-		return status;
-	// Guests of the directory's group may watch, if an administrator lets them in there.
-	host->view_fd = listen_at(
-	    session->view, stat(session->dir, &st) == 0 && (st.st_mode & S_IRGRP) ? 0660 : 0600);
-	host->control_fd = listen_at(session->control, 0600);
-	if (host->view_fd >= 0 && host->control_fd >= 0)
-		return EX_OK;
-	snprintf(why, SESSION_WHY, "cannot make the sockets in %.256s: %s", session->dir,
-	    strerror(errno));
-	return EX_CANTCREAT;
+	if (status == EX_OK &&
+	    !session_listen(&host->session, &host->view_fd, &host->control_fd, why))
+		status = EX_CANTCREAT;
+	return status;
 }
 
 // One at a time looks whether a name is free and takes it.
 static int
 open_session(struct host *host, char why[SESSION_WHY])
 {
-	char dir[PATH_MAX], path[PATH_MAX + 8];
+	char dir[PATH_MAX];
 	int lock, status;
 
 	if (!session_dir_make(dir, why))
 		return EX_NOPERM;
 	if (!session_paths(&host->session, dir, host->name, getuid(), why))
 		return EX_CANTCREAT;
-	snprintf(path, sizeof(path), "%s/.lock", dir);
-	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (lock < 0 || flock(lock, LOCK_EX) < 0) {
-		snprintf(why, SESSION_WHY, "cannot lock %.256s: %s", path, strerror(errno));
-		status = EX_CANTCREAT;
-	} else {
-		status = make_sockets(host, why);
-	}
-	if (lock >= 0)
-		close(lock);
+	lock = session_lock(dir, why);
+	if (lock < 0)
+		return EX_CANTCREAT;
+	status = make_sockets(host, why);
+	close(lock);
 	return status;
 }
 
@@ -392,20 +364,44 @@ start_web(const struct host *host)
 		fprintf(stderr, "mirrord: the session runs without a gateway\n");
 }
 
+// Before there is a shell, for ssh may ask, or fail.
+static int
+start_publishing(struct host *host)
+{
+	int status = publish_session(&host->session, host->ssh ? host->ssh : "ssh", host->relay,
+	    (uint64_t)time(NULL), &host->publishing);
+
+	if (status != EX_OK) {
+		unlink(host->session.view);
+		unlink(host->session.control);
+	}
+	return status;
+}
+
 static int
 run_session(struct host *host, char why[SESSION_WHY])
 {
 	int status = open_session(host, why);
 
-	if (status == EX_OK)
-		status = start_keeper(host, &host->front.control, why);
 	if (status != EX_OK)
 		return status;
+	if (host->relay) {
+		status = start_publishing(host);
+		if (status != EX_OK)
+			return status;
+	}
+	status = start_keeper(host, &host->front.control, why);
+	if (status != EX_OK) {
+		publish_abort(&host->publishing);
+		return status;
+	}
 	close(host->view_fd); // the keeper's now
 	close(host->control_fd);
 	*why = 0;
 	if (host->web)
 		start_web(host);
+	if (host->relay)
+		publish_go(&host->publishing);
 	if (host->on_event && start_hook(host, why) != EX_OK) {
 		fprintf(stderr, "mirrord: --on-event: %s\n", why); // the session runs without it
 		*why = 0;
@@ -422,6 +418,7 @@ cmd_host(int argc, char **argv)
 	struct host host = {.name = SESSION_DEFAULT_NAME,
 	    .view_fd = -1,
 	    .control_fd = -1,
+	    .publishing = {.fd = -1},
 	    .front = {.tty = -1, .control = {.fd = -1}}};
 	char why[SESSION_WHY] = "";
 	int status = parse_options(&host, argc, argv);

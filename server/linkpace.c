@@ -168,6 +168,15 @@ linkpace_full(const struct linkpace *pace)
 }
 
 uint64_t
+linkpace_stalled(const struct linkpace *pace)
+{
+	uint64_t slow_us = pace->rate ? 0 : pace->outstanding * SECOND_US / LINKPACE_SLOW;
+
+	return pace->sent == pace->acked ? LINKPACE_NEVER
+					 : ack_expected(pace) + LINKPACE_STALL_US + slow_us;
+}
+
+uint64_t
 linkpace_due(const struct linkpace *pace, uint64_t now_us)
 {
 	uint64_t on_way = pace->sent - pace->acked, due;

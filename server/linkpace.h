@@ -17,7 +17,9 @@
 #define LINKPACE_OVERHEAD 90      // bytes that ssh, TCP and IP add to a message
 #define LINKPACE_RATE_MIN 500     // bytes/s
 #define LINKPACE_RATE_MAX 1000000000
-#define LINKPACE_RING 128 // frames on their way at most
+#define LINKPACE_RING 128         // frames on their way at most
+#define LINKPACE_STALL_US 1000000 // an ACK that is later than expected by this: is anybody there?
+#define LINKPACE_SLOW 2000        // bytes/s that a link is believed to have, before it is known
 #define LINKPACE_NEVER UINT64_MAX
 
 struct linkpace_frame {
@@ -55,6 +57,8 @@ void linkpace_sent_other(struct linkpace *pace, uint64_t now_us, size_t len);
 bool linkpace_acked(struct linkpace *pace, uint64_t now_us, uint64_t frames, uint64_t held_us);
 // Whether nothing more may be sent before an ACK comes.
 bool linkpace_full(const struct linkpace *pace);
+// When, without an ACK until then, the link is taken for stalled; LINKPACE_NEVER: all is acknowledged.
+uint64_t linkpace_stalled(const struct linkpace *pace);
 // When the next frame is due: now or before, later, or not before something happens
 // (LINKPACE_NEVER).
 uint64_t linkpace_due(const struct linkpace *pace, uint64_t now_us);

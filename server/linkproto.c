@@ -132,6 +132,20 @@ link_limits_put(struct buf *out, const struct link_limits *limits)
 	msg_end(out, begin);
 }
 
+void
+link_publish_put(struct buf *out, const struct link_publish *publish)
+{
+	size_t begin = msg_begin(out, LINK_PUBLISH);
+
+	put_version(out);
+	buf_put_bytes(out, publish->name, strlen(publish->name));
+	buf_put_bytes(out, publish->origin, strlen(publish->origin));
+	buf_put(out, publish->token, PUBLISH_TOKEN);
+	buf_put_varint(out, publish->since);
+	buf_put_varint(out, publish->start);
+	msg_end(out, begin);
+}
+
 bool
 link_limits_get(const struct msg *msg, struct link_limits *limits)
 {
@@ -140,6 +154,28 @@ link_limits_get(const struct msg *msg, struct link_limits *limits)
 	limits->max_fps = reader_bounded(&reader, LIMIT_MAX_FPS);
 	limits->budget = reader_varint(&reader);
 	return reader_done(&reader) && limits->budget <= LIMIT_BUDGET;
+}
+
+bool
+link_publish_get(const struct msg *msg, struct link_publish *publish)
+{
+	struct reader reader = msg_reader(msg);
+	const uint8_t *token;
+
+	*publish = (struct link_publish){0};
+	if (msg->type != LINK_PUBLISH || !get_version(&reader, &publish->version))
+		return false;
+	if (publish->version != LINK_VERSION)
+		return true;
+	view_text_get(&reader, publish->name, LIMIT_NAME);
+	view_text_get(&reader, publish->origin, LIMIT_TEXT);
+	token = reader_raw(&reader, PUBLISH_TOKEN);
+	publish->since = reader_varint(&reader);
+	publish->start = reader_varint(&reader);
+	if (!reader_done(&reader))
+		return false;
+	memcpy(publish->token, token, PUBLISH_TOKEN);
+	return true;
 }
 
 // ---- to the watcher ----------------------------------------------------------------------------
@@ -160,6 +196,17 @@ link_welcome_get(const struct msg *msg, uint64_t *version)
 
 	return msg->type == LINK_WELCOME && get_version(&reader, version) &&
 	       (*version != LINK_VERSION || reader_done(&reader));
+}
+
+bool
+link_like_welcome(const struct buf *in, size_t used)
+{
+	static const char begins[] = {LINK_WELCOME, 'm', 'i', 'r', 'r', 'o', 'r', 'd'};
+	size_t len = in->len - used;
+
+	if (len > sizeof(begins) + 1)
+		len = sizeof(begins) + 1;
+	return len < 2 || memcmp(in->data + used + 1, begins, len - 1) == 0;
 }
 
 void

@@ -10,7 +10,6 @@
 
 #define KEEP_BYTES (256u << 10) // a larger buffer is given back once it is empty
 #define ACK_US (LIMIT_LINK_ACK_MS * 1000u)
-#define FIRST_MAX 127 // bytes of a WELCOME of any version, whose length is then one byte
 
 void
 linkrecv_init(struct linkrecv *recv)
@@ -27,7 +26,7 @@ forget_link(struct linkrecv *recv)
 	screen_unref(recv->base);
 	screen_unref(recv->history.rows);
 	buf_fini(&recv->in);
-	*recv = (struct linkrecv){.screen = screen};
+	*recv = (struct linkrecv){.screen = screen, .relay = recv->relay};
 }
 
 void
@@ -72,19 +71,6 @@ not_mirrord(struct view_bye *bye)
 {
 	return broken(bye, "what answers there is not mirrord (does its shell print something "
 			   "before it runs a command?)");
-}
-
-// Whether what there is may become a WELCOME. Else we might wait for ever for the rest of a message
-// that a shell's greeting seems to begin.
-static bool
-like_welcome(const struct linkrecv *recv)
-{
-	static const char begins[] = {LINK_WELCOME, 'm', 'i', 'r', 'r', 'o', 'r', 'd'};
-	size_t len = recv->in.len - recv->used;
-
-	if (len > sizeof(begins) + 1)
-		len = sizeof(begins) + 1;
-	return len < 2 || memcmp(recv->in.data + recv->used + 1, begins, len - 1) == 0;
 }
 
 static enum linkrecv_event
@@ -161,6 +147,10 @@ on_message(struct linkrecv *recv, const struct msg *msg, uint64_t now_us, struct
 		return view_bye_get(msg, bye)
 			   ? LINKRECV_BYE
 			   : broken(bye, "the mirrord there said goodbye in a way unheard of");
+	case LINK_GUEST_CUT:
+		return recv->relay && view_cut_get(msg, &recv->cut)
+			   ? LINKRECV_CUT
+			   : broken(bye, "the mirrord there said something unheard of");
 	default: return broken(bye, "the mirrord there said something unheard of");
 	}
 }
@@ -197,12 +187,13 @@ linkrecv_next(struct linkrecv *recv, uint64_t now_us, struct view_bye *bye)
 	struct msg msg;
 
 	while (event == LINKRECV_NONE) {
-		size_t max = recv->welcomed ? MSG_MAX : FIRST_MAX;
+		size_t max = recv->welcomed ? MSG_MAX : LINK_WELCOME_MAX;
 
 		switch (msg_get(&recv->in, &recv->used, max, &msg)) {
 		case MSG_NONE:
-			return recv->welcomed || like_welcome(recv) ? LINKRECV_NONE
-								    : not_mirrord(bye);
+			return recv->welcomed || link_like_welcome(&recv->in, recv->used)
+				   ? LINKRECV_NONE
+				   : not_mirrord(bye);
 		case MSG_BAD: return not_mirrord(bye);
 		case MSG_ONE: break;
 		}

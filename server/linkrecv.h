@@ -9,6 +9,7 @@
 struct linkrecv {
 	struct buf in; // owned
 	size_t used;   // bytes of `in` already taken
+	bool relay;    // what comes is a publisher's; set it before the first link
 	bool welcomed;
 	struct inflater *inflater; // owned
 	struct screen *screen;     // a reference: the newest of this link or the last, or NULL
@@ -20,6 +21,7 @@ struct linkrecv {
 	struct link_hold hold;       // how much and how long that may be
 	bool greeted;                // WELCOME has been acknowledged
 	struct view_history history; // the last answer; its rows are a reference
+	struct view_cut cut;
 };
 
 enum linkrecv_event {
@@ -28,6 +30,7 @@ enum linkrecv_event {
 	LINKRECV_SCREEN,  // there is a newer one
 	LINKRECV_HISTORY, // `history` is the answer to what was asked
 	LINKRECV_NOTICE,  // `bye.text` is a line to show, or empty
+	LINKRECV_CUT,     // `cut` says which guests are to go
 	LINKRECV_BYE,     // `bye` says how it ended, for good
 	LINKRECV_BROKEN,  // the other side broke the protocol, or speaks another: `bye` says how
 };

@@ -45,8 +45,8 @@ linksend_hello(struct linksend *send, const struct link_hello *hello)
 	send->have.hashes = hashes;
 }
 
-static bool
-take(struct linksend *send, uint64_t now_us, const struct msg *msg)
+bool
+linksend_take(struct linksend *send, uint64_t now_us, const struct msg *msg)
 {
 	struct link_ack ack;
 
@@ -74,7 +74,7 @@ linksend_feed(struct linksend *send, uint64_t now_us, const uint8_t *data, size_
 		case MSG_NONE: buf_take(&send->in, used); return true;
 		case MSG_ONE: break;
 		}
-		if (!take(send, now_us, &msg))
+		if (!linksend_take(send, now_us, &msg))
 			return false;
 	}
 }
@@ -166,6 +166,29 @@ linksend_hold(struct linksend *send, const struct link_hold *hold)
 	send->pace.hold_bytes = hold->bytes;
 	send->pace.hold_frames = hold->frames;
 	send->pace.hold_us = hold->ms * 1000u;
+}
+
+void
+linksend_beat(struct linksend *send, uint64_t now_us)
+{
+	size_t before = send->out.len;
+	bool wanted = send->pace.wanted;
+	struct buf message = {0};
+
+	msg_put(&message, LINK_FRAME, NULL, 0);
+	put_message(send, &message);
+	send->frames++;
+	linkpace_sent(&send->pace, now_us, send->out.len - before);
+	send->pace.wanted = wanted;
+}
+
+void
+linksend_cut(struct linksend *send, const struct view_cut *cut)
+{
+	struct buf message = {0};
+
+	view_cut_put(&message, LINK_GUEST_CUT, cut);
+	put_message(send, &message);
 }
 
 static void

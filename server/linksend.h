@@ -32,10 +32,15 @@ void linksend_fini(struct linksend *send);
 void linksend_hello(struct linksend *send, const struct link_hello *hello);
 // Takes in what the watcher sent after HELLO. False: it broke the protocol.
 bool linksend_feed(struct linksend *send, uint64_t now_us, const uint8_t *data, size_t len);
+// The same, of one message.
+bool linksend_take(struct linksend *send, uint64_t now_us, const struct msg *msg);
 void linksend_show(struct linksend *send, struct screen *screen);
 void linksend_notice(struct linksend *send, const char *text); // NULL: none
 // The answer to what it asked: the payload of a VIEW_HISTORY_IS.
 void linksend_history(struct linksend *send, uint64_t now_us, const struct msg *msg);
+// To a relay: that the publisher is there, in a frame that changes nothing; and whom to cut.
+void linksend_beat(struct linksend *send, uint64_t now_us);
+void linksend_cut(struct linksend *send, const struct view_cut *cut);
 void linksend_bye(struct linksend *send, int status, const char *text);
 // So many frames may wait for an ACK from now on.
 void linksend_hold(struct linksend *send, const struct link_hold *hold);

@@ -19,6 +19,8 @@
 //                sight.c its pace under sshd
 //   relay_*.c    a machine where guests watch: make.c, record.c, run.c, sshd.c set it up
 //   doctor*.c    what is open in such a set-up that should not be
+//   publish*.c   watching, for a relay: the same frames up through ssh; publink.c that link's state
+//   relay.c      what ssh runs there; relay_serve.c, _feed.c, _control.c the process that serves
 //   watch*.c     the other end of such a link, on a guest's terminal; dialer.c runs ssh for it
 #include "server/aside.h"
 #include "server/commands.h"
@@ -65,6 +67,8 @@ static const char host_help[] =
     "      --notify=WAY      tell of who comes and goes by osc9 (default), title or none\n"
     "      --on-event=CMD    run CMD for what happens, with a JSON line on its input\n"
     "      --web[=ADDR:PORT] let others watch in a browser too: see `mirrord web --help`\n"
+    "      --publish=[USER@]RELAY  let guests of a relay watch it, as mirrord publish does\n"
+    "      --ssh=CMD         how to run ssh for that (default: ssh)\n"
     "      --help, --version\n";
 
 static const struct command commands[] = {
@@ -118,8 +122,20 @@ static const struct command commands[] = {
 	"      --size=COLSxROWS  of the screen (default: 80x24)\n"
 	"      --format=FORMAT   text (default), json, ansi or html\n"
 	"  Reads FILE, or standard input.\n"},
-    {"relay", cmd_relay, "setup [--user=NAME] [--host=USER]... [--dry-run] [--undo]",
+    {"publish", cmd_publish, "[--ssh=CMD] [--stop] [USER@]RELAY [NAME]",
+	"let guests of a relay watch a session",
+	"      --ssh=CMD  how to run ssh, with its options (default: ssh)\n"
+	"      --stop     end that\n"
+	"  Goes on in the background for as long as the session does. Needs mirrord on the relay,\n"
+	"  and an account there; opens no port here.\n"},
+    {"relay", cmd_relay,
+	"[--as=NAME] [--keep=TIME] | setup [--user=NAME] [--host=USER]... [--dry-run] [--undo]",
 	"make this machine a relay",
+	"  Without setup: what mirrord publish runs there, also as a key's forced command.\n"
+	"      --as=NAME    what comes with this key is published as NAME.SESSION\n"
+	"      --keep=TIME  how long guests are kept while the host is away: 90s, 30m, 4h\n"
+	"                   (default), 2d\n"
+	"  With setup:\n"
 	"      --user=NAME  the guests' account (default: guest)\n"
 	"      --host=USER  who of this machine hosts or publishes sessions for guests\n"
 	"      --dry-run    say what would be done, and do nothing\n"

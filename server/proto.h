@@ -72,6 +72,7 @@ enum control_msg {
 	CONTROL_DETACH = 0x08, // leave the session running
 	CONTROL_ORDER = 0x09,  // enum order, its fields; not answered if it is the front's
 	CONTROL_EVENTS = 0x0a, // asks for CONTROL_EVENT from now on
+	CONTROL_PUBLISH = 0x0b, // to a relay: a PUBLISH, with the two ends of its link; see "Publish"
 	// from the keeper
 	CONTROL_OK = 0x41,
 	CONTROL_ERROR = 0x42,   // exit status, one sentence
@@ -110,7 +111,8 @@ enum event {
 	EVENT_OBEYED = 127, // never told to clients: varint number of the orders carried out
 };
 
-// ---- link: `mirrord watch` <-> `mirrord view --frames`, through ssh ------------------------------
+// ---- link: `mirrord watch` <-> `mirrord view --frames`, and `mirrord publish` <-> `mirrord relay`,
+// through ssh; there the publisher is the far end, and the relay the watcher ------------------------
 #define LINK_VERSION 1
 enum link_msg {
 	// from the watcher. There is no message that carries input.
@@ -119,6 +121,7 @@ enum link_msg {
 	LINK_SIZE = 0x03,  // rows, cols of its terminal
 	LINK_HISTORY = 0x04, // as VIEW_HISTORY
 	LINK_LIMITS = 0x05,  // frames, bytes a second that it wants at most; 0: no limit
+	LINK_GUESTS = 0x06, // from a relay: as VIEW_GUESTS
 	// to the watcher
 	LINK_WELCOME = 0x41, // magic[7], version; at once
 	// after that through the connection's deflate stream, as frames are
@@ -128,8 +131,12 @@ enum link_msg {
 	LINK_BYE = 0x45,    // exit status, one sentence
 	LINK_HISTORY_IS = 0x46, // as VIEW_HISTORY_IS
 	LINK_HOLD = 0x47,   // bytes, frames, ms: from now on so many may wait for an ACK, and so long
+	LINK_PUBLISH = 0x48,   // a publisher's first, before WELCOME: magic[7], version, who and what
+	LINK_GUEST_CUT = 0x49, // to a relay: as VIEW_GUEST_CUT
 };
-#define LINK_COMMAND "mirrord view --frames" // what ssh is asked to run
+#define LINK_COMMAND "mirrord view --frames" // what ssh is asked to run,
+#define PUBLISH_COMMAND "mirrord relay"      // and what by a publisher
+#define PUBLISH_TOKEN 16                     // bytes that a publisher shows to get its name again
 
 // ---- limits ------------------------------------------------------------------------------------
 #define LIMIT_NAME 64             // bytes of a session's or person's name
@@ -174,3 +181,8 @@ enum link_msg {
 #define LIMIT_WEB_ADDRESS 128       // and those of them from one address
 #define LIMIT_WEB_VIEWERS 1024      // pages that have one
 #define LIMIT_WEB_OUT_BYTES (1u << 20) // queued for a page that reads nothing, beyond frames
+#define LIMIT_PUBLISH_BYTES 512     // a PUBLISH
+#define LIMIT_PUBLISH_HOLD_MS 250   // as LIMIT_LINK_HOLD_MS, for a publisher: silence means something
+#define LIMIT_PUBLISH_BEAT_MS 5000  // so long after the last frame a publisher with guests says that
+#define LIMIT_PUBLISH_BEAT_MAX_MS 60000 // it is there, then after twice as long, up to this
+#define LIMIT_PUBLISH_LATE_MS 2500  // nothing so long after that: its link is lost

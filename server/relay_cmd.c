@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: ISC
 // `mirrord relay`: picks what a relay is asked to do.
 #include "server/commands.h"
+#include "server/relay.h"
 #include "server/relay_login.h"
 #include "server/relay_setup.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 
 static const struct {
 	const char *name;
@@ -23,6 +22,5 @@ cmd_relay(int argc, char **argv)
 		if (strcmp(argv[1], words[i].name) == 0)
 			return words[i].run(argc - 1, argv + 1);
 	}
-	fprintf(stderr, "mirrord: relay takes `setup`; see `mirrord relay --help`\n");
-	return EX_USAGE;
+	return relay_publish(argc, argv);
 }

@@ -66,7 +66,7 @@ static const struct {
 	const char *name;
 	uint8_t roles;
 } refused[] = {{"execve", FOR_ALL}, {"execveat", FOR_ALL}, {"bind", FOR_ALL}, {"listen", FOR_ALL},
-    {"socket", FOR_MIRROR | FOR_WATCH | FOR_WEB}, {"connect", FOR_MIRROR | FOR_WATCH | FOR_WEB}};
+    {"socket", FOR_SERVER | FOR_WATCH | FOR_WEB}, {"connect", FOR_SERVER | FOR_WATCH | FOR_WEB}};
 
 static int
 add_rules(scmp_filter_ctx filter, enum sandbox_role role)

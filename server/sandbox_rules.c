@@ -26,25 +26,26 @@ const struct sandbox_rule sandbox_rules[] = {
     ANY("epoll_ctl", FOR_ALL),
     ANY("epoll_pwait", FOR_ALL),
     ANY("epoll_wait", FOR_ALL),
-    ANY("poll", FOR_GUEST | FOR_WEB),  // the last bytes to a terminal that is slow
-    ANY("ppoll", FOR_GUEST | FOR_WEB), // the same, where the architecture has no poll
-    ANY("clock_gettime", FOR_ALL),     // where the vDSO cannot answer
+    ANY("poll", FOR_GUEST | FOR_WEB | FOR_PUBLISH),  // the last bytes to a terminal that is slow
+    ANY("ppoll", FOR_GUEST | FOR_WEB | FOR_PUBLISH), // the same, where the architecture has no poll
+    ANY("clock_gettime", FOR_ALL),                   // where the vDSO cannot answer
     // moving bytes
     ANY("recvfrom", FOR_ALL),
     ANY("sendto", FOR_ALL),
     ANY("close", FOR_ALL),
-    ANY("read", FOR_GUEST | FOR_WEB), // the terminal, the pipe of libuv's signals, TLS
-    ANY("write", FOR_GUEST | FOR_WEB),
+    ANY("read", FOR_GUEST | FOR_WEB | FOR_PUBLISH |
+		    FOR_RELAY), // the terminal, the pipe of libuv's signals, TLS
+    ANY("write", FOR_GUEST | FOR_WEB | FOR_RELAY),
     WHEN("write", FOR_MIRROR, 0, WHOLE, STDERR_FILENO, "fd is 2"),
     // the listener
-    ANY("accept4", FOR_MIRROR | FOR_WEB),
-    WHEN("getsockopt", FOR_MIRROR, 2, WHOLE, SO_PEERCRED, "option is SO_PEERCRED"),
+    ANY("accept4", FOR_SERVER | FOR_WEB),
+    WHEN("getsockopt", FOR_SERVER, 2, WHOLE, SO_PEERCRED, "option is SO_PEERCRED"),
     WHEN("ioctl", FOR_ALL, 1, WHOLE, FIONBIO, "request is FIONBIO"),
     // connecting again
-    WHEN("socket", FOR_VIEW, 0, WHOLE, AF_UNIX, "domain is AF_UNIX"),
-    ANY("connect", FOR_VIEW),
+    WHEN("socket", FOR_VIEW | FOR_PUBLISH, 0, WHOLE, AF_UNIX, "domain is AF_UNIX"),
+    ANY("connect", FOR_VIEW | FOR_PUBLISH),
     // ssh's ends, from the process that runs it; connections to sessions, from the porter
-    ANY("recvmsg", FOR_WATCH | FOR_WEB),
+    ANY("recvmsg", FOR_WATCH | FOR_WEB | FOR_PUBLISH | FOR_RELAY),
     // browsers' connections
     WHEN("setsockopt", FOR_WEB, 1, WHOLE, SOL_SOCKET, "level is SOL_SOCKET"),
     WHEN("setsockopt", FOR_WEB, 1, WHOLE, IPPROTO_TCP, "level is IPPROTO_TCP"),

@@ -11,8 +11,11 @@ enum sandbox_for {
 	FOR_VIEW = 1 << SANDBOX_VIEW,
 	FOR_WATCH = 1 << SANDBOX_WATCH,
 	FOR_WEB = 1 << SANDBOX_WEB,
+	FOR_PUBLISH = 1 << SANDBOX_PUBLISH,
+	FOR_RELAY = 1 << SANDBOX_RELAY,
 	FOR_GUEST = FOR_VIEW | FOR_WATCH,
-	FOR_ALL = FOR_MIRROR | FOR_GUEST | FOR_WEB,
+	FOR_SERVER = FOR_MIRROR | FOR_RELAY,
+	FOR_ALL = FOR_SERVER | FOR_GUEST | FOR_WEB | FOR_PUBLISH,
 };
 
 // A call is allowed if `arg` is -1, or argument `arg` & `mask` == `value`. Rules for the same call

@@ -23,7 +23,9 @@
 static const char *const role_names[SANDBOX_ROLE_COUNT] = {[SANDBOX_MIRROR] = "mirror",
     [SANDBOX_VIEW] = "view",
     [SANDBOX_WATCH] = "watch",
-    [SANDBOX_WEB] = "web"};
+    [SANDBOX_WEB] = "web",
+    [SANDBOX_PUBLISH] = "publish",
+    [SANDBOX_RELAY] = "relay"};
 
 enum verdict { VERDICT_KILLED, VERDICT_ALLOWED, VERDICT_BROKEN };
 

@@ -4,10 +4,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,7 +17,8 @@
 #include <unistd.h>
 
 #define SHARED_ROOT "/run/mirrord" // made by an administrator; a directory for each host in it
-#define DIRS_MAX 64                // directories that a search looks into
+#define BACKLOG 64
+#define DIRS_MAX 64 // directories that a search looks into
 
 struct dir {
 	char path[PATH_MAX];
@@ -202,7 +205,16 @@ make_dirs(const char *path)
 bool
 session_dir_make(char dir[PATH_MAX], char why[SESSION_WHY])
 {
+	return session_dir_for(SESSION_LOGIN, dir, why);
+}
+
+bool
+session_dir_for(enum session_span span, char dir[PATH_MAX], char why[SESSION_WHY])
+{
 	for (int which = 0; which < OWN_COUNT; which++) {
+		if ((span != SESSION_LOGIN && (which == OWN_XDG || which == OWN_RUN)) ||
+		    (span == SESSION_KEPT && which == OWN_SHARED))
+			continue;
 		if (!own_dir(which, dir))
 			continue;
 		if (*dir != '/')
@@ -214,6 +226,66 @@ session_dir_make(char dir[PATH_MAX], char why[SESSION_WHY])
 	snprintf(why, SESSION_WHY,
 	    "there is no directory for the session's sockets: set MIRRORD_DIR to one of yours");
 	return false;
+}
+
+int
+session_lock(const char *dir, char why[SESSION_WHY])
+{
+	char path[PATH_MAX + 8];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/.lock", dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0 && flock(fd, LOCK_EX) == 0)
+		return fd;
+	snprintf(why, SESSION_WHY, "cannot lock %.256s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int
+listen_at(const char *path, mode_t mode)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t before = umask(0177);
+	bool ok;
+
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	unlink(path); // of a session that ended badly: we hold the lock, and nobody listens
+	ok = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+	     chmod(path, mode) == 0 && listen(fd, BACKLOG) == 0;
+	umask(before);
+	if (ok)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+bool
+session_listen(const struct session *session, int *view_fd, int *control_fd, char why[SESSION_WHY])
+{
+	struct stat st;
+	// Guests of the directory's group may watch, if an administrator lets them in there.
+	bool shared = stat(session->dir, &st) == 0 && (st.st_mode & S_IRGRP);
+
+	*view_fd = listen_at(session->view, shared ? 0660 : 0600);
+	*control_fd = listen_at(session->control, 0600);
+	if (*view_fd >= 0 && *control_fd >= 0)
+		return true;
+	snprintf(why, SESSION_WHY, "cannot make the sockets in %.256s: %s", session->dir,
+	    strerror(errno));
+	return false;
+}
+
+gid_t
+session_guests(const struct session *session)
+{
+	struct stat st;
+
+	return stat(session->dir, &st) == 0 ? st.st_gid : getgid();
 }
 
 static bool

@@ -32,6 +32,20 @@ bool session_paths(
 
 // The directory for a new session of ours, made if need be. False with `why`.
 bool session_dir_make(char dir[PATH_MAX], char why[SESSION_WHY]);
+// The same for what is needed longer than a session whose host is logged in.
+enum session_span {
+	SESSION_LOGIN, // as long as that
+	SESSION_STAYS, // longer: not in $XDG_RUNTIME_DIR, which goes with the last login
+	SESSION_KEPT,  // and over reboots: not in /run
+};
+bool session_dir_for(enum session_span span, char dir[PATH_MAX], char why[SESSION_WHY]);
+// One at a time looks there whether a name is free and takes it: an fd to close then, or -1 with `why`.
+int session_lock(const char *dir, char why[SESSION_WHY]);
+// Makes both sockets of a session whose name is free. False with `why`.
+bool session_listen(
+    const struct session *session, int *view_fd, int *control_fd, char why[SESSION_WHY]);
+// The group of its directory: the guests', if an administrator made it.
+gid_t session_guests(const struct session *session);
 
 // Whose sessions to look for.
 enum session_scope {

@@ -341,6 +341,11 @@ on_dump(struct viewer *viewer, const struct msg *msg)
 	(void)msg;
 	if (!is_host(viewer))
 		return;
+	if (!viewers->source.dump) {
+		viewer_bye(viewer, EX_UNAVAILABLE,
+		    "the session is published from elsewhere, and that is kept there alone");
+		return;
+	}
 	begin = msg_begin(&out, VIEW_DUMP_IS);
 	viewers->source.dump(viewers->source.user, &out);
 	msg_end(&out, begin);

@@ -16,14 +16,15 @@
 struct viewers_source {
 	// The screen as it is now; a new reference.
 	struct screen *(*screen)(void *user);
-	void (*dump)(void *user, struct buf *out);
+	void (*dump)(void *user, struct buf *out); // NULL: there is none to be had
 	// Whose history viewers may read now; NULL (or no function): they get none.
 	const struct model *(*history)(void *user);
 	uint64_t (*printed)(void *user);         // bytes of the program's so far; may be NULL
 	void (*count)(void *user, size_t count); // of viewers, after it changed
 	// Somebody came, went, asks; may be NULL.
 	void (*event)(void *user, enum event event, const struct view_person *person);
-	void *user; // borrowed
+	void (*guests)(void *user); // other people watch through edges; may be NULL
+	void *user;                 // borrowed
 };
 
 struct viewers_session {

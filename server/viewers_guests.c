@@ -29,6 +29,9 @@ viewer_on_guests(struct viewer *viewer, const struct msg *msg)
 		viewer->guest_count = count;
 		viewers_judge_guests(viewer, before, before_count);
 		free(before);
+		viewer->serves = true;
+		if (viewer->viewers->source.guests)
+			viewer->viewers->source.guests(viewer->viewers->source.user);
 	}
 }
 
@@ -55,11 +58,11 @@ viewers_cut_guests(struct viewers *viewers, const struct view_cut *cut)
 	return all;
 }
 
-// An edge that serves others is told whom to cut, and stays itself.
+// An edge that serves others is told whom to cut, and stays itself unless it is named.
 static bool
 is_meant(const struct viewer *viewer, const struct view_cut *cut)
 {
-	bool watches = viewer->state == VIEWER_VIEW && !viewer->guests;
+	bool watches = viewer->state == VIEWER_VIEW && (!viewer->serves || *cut->name);
 	bool asks = viewer->state == VIEWER_QUERY && !viewer->host;
 
 	return (watches || asks) && view_cut_matches(cut, viewer->person);

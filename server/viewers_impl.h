@@ -53,6 +53,7 @@ struct viewer {
 	bool asks;            // for lines of history: answered when nothing else is to be sent
 	struct view_history_ask ask;
 	struct view_person *person; // owned; NULL before the hello
+	bool serves;                // others: it has told who they are
 	struct view_person *guests; // owned: who watches through it
 	size_t guest_count;
 	struct buf orders; // owned: VIEW_GUEST_CUT for it, not yet sent

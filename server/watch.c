@@ -262,6 +262,7 @@ take_messages(struct watch *watch)
 		case LINKRECV_WELCOME: break;
 		case LINKRECV_SCREEN: on_screen(watch); break;
 		case LINKRECV_NOTICE: on_notice(watch, bye.text); break;
+		case LINKRECV_CUT: break; // only a publisher says it, and this end is no relay
 		case LINKRECV_HISTORY: view_history(watch->view, &watch->recv.history); break;
 		case LINKRECV_BYE:
 		case LINKRECV_BROKEN: end(watch, bye.status, bye.text); return;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: ISC
 // Both ends of a link. The first byte says what the rest is: even: what a relay sends to a watcher, as
 // it is; 1 modulo 4: the same, but pieces (a length byte each) that are deflated first, so that messages
-// and frames are reached; else what a watcher sends to the far end. Nothing may crash, a link that broke
+// and frames are reached; 15 modulo 16: what a relay sends to its publisher; 11: PUBLISH; else what a watcher
+// sends to the far end. Nothing may crash, a link that broke
 // says how, and a screen there is stays whole; the watcher's HELLO after it is one the far end takes.
 #include "server/linkrecv.h"
 #include "server/linksend.h"
+#include "server/publink.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +84,7 @@ as_watcher(const uint8_t *data, size_t size)
 	uint64_t now = 1;
 
 	linkrecv_init(&recv);
+	recv.relay = size & 1;
 	recv.screen = some_screen(); // of an earlier link
 	linkrecv_start(&recv, 24, 80, "s", &out);
 	while (size && event != LINKRECV_BYE && event != LINKRECV_BROKEN) {
@@ -140,6 +143,60 @@ as_far_end(const uint8_t *data, size_t size)
 	buf_fini(&in);
 }
 
+// Whatever a relay says, its publisher has a link that can be used or one sentence.
+static void
+as_publisher(const uint8_t *data, size_t size)
+{
+	const struct link_publish who = {.version = LINK_VERSION, .name = "s"};
+	enum publink_event event = PUBLINK_NONE;
+	struct screen *screen = some_screen();
+	struct view_bye bye = {0};
+	struct publink link;
+	uint64_t now = 1;
+
+	publink_init(&link, &who);
+	while (size && event != PUBLINK_BYE && event != PUBLINK_BROKEN) {
+		size_t len = 1 + now * 7 % 50, out;
+
+		len = len < size ? len : size;
+		publink_feed(&link, data, len);
+		data += len;
+		size -= len;
+		now += 30000;
+		while ((event = publink_next(&link, now, &bye)) != PUBLINK_NONE &&
+		       event != PUBLINK_BYE && event != PUBLINK_BROKEN)
+			must(link.guest_count <= LIMIT_GUESTS, "more guests than there may be");
+		if (link.open)
+			linksend_show(&link.send, screen);
+		publink_peek(&link, &out);
+		publink_wrote(&link, out);
+		if (link.open && linksend_due(&link.send, now) <= now)
+			linksend_frame(&link.send, now);
+	}
+	must(event != PUBLINK_BROKEN || (bye.status && *bye.text), "it broke without a word");
+	must(view_text_clean(bye.text, strlen(bye.text)), "a text that cannot be printed");
+	must(view_text_clean(link.name, strlen(link.name)), "a name that cannot be printed");
+	publink_fini(&link);
+	screen_unref(screen);
+}
+
+static void
+as_relay(const uint8_t *data, size_t size)
+{
+	struct buf in = {0};
+	struct link_publish who;
+	struct msg msg;
+	size_t used = 0;
+
+	buf_put(&in, data, size);
+	if (msg_get(&in, &used, LIMIT_PUBLISH_BYTES, &msg) == MSG_ONE &&
+	    link_publish_get(&msg, &who))
+		must(view_text_clean(who.name, strlen(who.name)) &&
+			 view_text_clean(who.origin, strlen(who.origin)),
+		    "a name that cannot be printed");
+	buf_fini(&in);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -147,7 +204,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	if (data[0] % 2 == 0) {
+	if (data[0] % 16 == 15) {
+		as_publisher(data + 1, size - 1);
+	} else if (data[0] % 16 == 11) {
+		as_relay(data + 1, size - 1);
+	} else if (data[0] % 2 == 0) {
 		as_watcher(data + 1, size - 1);
 	} else if (data[0] % 4 == 1) {
 		pack(data + 1, size - 1, &packed);
