@@ -62,7 +62,8 @@ viewers_cut_guests(struct viewers *viewers, const struct view_cut *cut)
 static bool
 is_meant(const struct viewer *viewer, const struct view_cut *cut)
 {
-	bool watches = viewer->state == VIEWER_VIEW && (!viewer->serves || *cut->name);
+	bool watches = (viewer->state == VIEWER_VIEW && (!viewer->serves || *cut->name)) ||
+		       viewer->state == VIEWER_ASKED;
 	bool asks = viewer->state == VIEWER_QUERY && !viewer->host;
 
 	return (watches || asks) && view_cut_matches(cut, viewer->person);
@@ -77,7 +78,7 @@ viewers_cut(struct viewers *viewers, const struct view_cut *cut)
 		next = viewer->next;
 		if (!is_meant(viewer, cut))
 			continue;
-		count += viewer->state == VIEWER_VIEW;
+		count += viewer->state != VIEWER_QUERY;
 		viewer_bye(viewer, EX_NOPERM, "the host has ended your access");
 	}
 	return count + viewers_cut_guests(viewers, cut);

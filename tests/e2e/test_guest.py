@@ -242,6 +242,18 @@ def test_who_is_removed_while_view_starts_sees_nothing(mirrord, guests, terminal
     assert b"the screen" not in guest.bytes() and b"ended your access" in guest.bytes()
 
 
+def test_who_is_removed_while_the_host_is_asked_is_gone(mirrord, guests, terminals):
+    key = a_key()
+    guests.add("--file", guests.file("alice", key))
+    show(mirrord)
+    mirrord.run("lock", "--ask", "shared")
+    guest = terminals(mirrord.terminal("view", "--as=alice", f"--key={fingerprint(key)}",
+                                       f"--keys={guests.keys}", "shared"))
+    guest.wait_for("waiting for the host")
+    assert "sent away 1" in guests("remove", "alice").stdout.decode()
+    assert guest.wait_exit() == 77 and b"the screen" not in guest.bytes()
+
+
 def test_a_key_whose_line_is_gone_for_one_guest_is_not_the_others(mirrord, sshd, terminals):
     guests = Guests(mirrord, sshd.keys)
     both = {name: make_key(sshd, name)[0] for name in ("alice", "bob")}
