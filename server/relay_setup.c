@@ -313,12 +313,16 @@ print_next(const struct relay *relay)
 		return;
 	}
 	gethostname(name, sizeof(name) - 1);
-	printf("Guests are let in with:   mirrord guest add --authorized-keys " STATE
-	       "/%s/.ssh/authorized_keys ...\n"
-	       "and watch with:           ssh -C %s@%s\n",
-	    relay->user, relay->user, name);
+	// `guest add` by root is about the account guest by itself.
+	if (strcmp(relay->user, RELAY_GUEST) == 0)
+		puts("Guests are let in with:   mirrord guest add --github=THEIR-NAME");
+	else
+		printf("Guests are let in with:   mirrord guest add --github=THEIR-NAME "
+		       "--authorized-keys=" STATE "/%s/.ssh/authorized_keys\n",
+		    relay->user);
+	printf("and watch with:           ssh -C %s@%s\n", relay->user, name);
 	if (!relay->host_count)
-		puts("Who of this machine hosts or publishes:   mirrord relay setup --host=USER");
+		puts("Whose sessions they see:  mirrord relay setup --host=USER");
 }
 
 static int
