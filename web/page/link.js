@@ -35,7 +35,8 @@ function kept(key) {
 
 // States that `on.state` hears of: "connecting", "live", "lost" (it will try again), "ended" (it will not).
 export class Link {
-	// `on`: state(state, why), welcome, sessions(list), joined, watching(count), notice(text),
+	// `on`: state(state, why), welcome(name), sessions(list), joined(session, whether it is another than
+	// before), watching(count), notice(text),
 	// screen(screen, changedAt), left(status, text), rtt(ms)
 	constructor(on) {
 		this.on = on;
@@ -181,13 +182,15 @@ export class Link {
 	}
 
 	takeJoined(message, arrived) {
-		if (message.session !== this.session || message.epoch.join() !== this.epoch.join())
+		const fresh = message.session !== this.session || message.epoch.join() !== this.epoch.join();
+
+		if (fresh)
 			this.forget();
 		this.epoch = message.epoch;
 		this.changed = arrived - message.age;
 		this.session = message.session;
 		keep(SESSION_KEY, this.session);
-		this.on.joined(message);
+		this.on.joined(message, fresh);
 	}
 
 	takeLeft({status, text}) {

@@ -172,18 +172,20 @@ function showSessions(list) {
 }
 
 let left = ""; // the session that was watched until it ended
-function onJoined({session, host, watching}) {
+function onJoined({session, host, watching}, fresh) {
 	left = session;
 	Object.assign(facts, {host, watching});
-	past.hide();
-	press("past", false);
+	if (fresh) {
+		past.hide();
+		press("past", false);
+		showTitle("");
+		view.focus({preventScroll: true});
+	}
 	showNotice("", false);
-	showTitle("");
 	document.body.dataset.state = "live";
 	$("state").textContent = STATES.live;
 	$("title").title = session;
 	showFacts();
-	view.focus({preventScroll: true});
 }
 
 function onLeft(status, text) {
