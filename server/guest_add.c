@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 struct wish {
 	const char *github, *url, *file; // one of these: where the keys are
@@ -259,6 +260,21 @@ put(struct wish *wish, const struct keyset *set)
 	return status;
 }
 
+// What to hand out, as far as it is known here: others may know this machine by another name.
+static void
+print_way(const struct wish *wish, const char *account)
+{
+	char host[256] = "RELAY", until[WHEN_TEXT];
+
+	gethostname(host, sizeof(host) - 1);
+	printf("%s watches with:   ssh -C %s@%s", wish->note.name, account, host);
+	if (wish->line.until) {
+		when_put_local(wish->line.until, until);
+		printf("   until %s", until);
+	}
+	putchar('\n');
+}
+
 static int
 add(struct wish *wish, const struct keyset *set)
 {
@@ -274,9 +290,12 @@ add(struct wish *wish, const struct keyset *set)
 			      wish->line.keys))
 		return EX_USAGE;
 	status = put(wish, set);
-	if (status == EX_OK)
-		printf("added %s to %s\n", wish->note.name, wish->line.keys);
-	return status;
+	if (status != EX_OK)
+		return status;
+	printf("added %s to %s\n", wish->note.name, wish->line.keys);
+	if (*file.account)
+		print_way(wish, file.account);
+	return EX_OK;
 }
 
 int

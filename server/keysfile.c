@@ -52,7 +52,7 @@ is_file(const char *path)
 }
 
 static int
-default_path(bool write, char path[PATH_MAX], char why[KEYSFILE_WHY])
+default_path(struct keysfile *file, bool write, char path[PATH_MAX], char why[KEYSFILE_WHY])
 {
 	const struct passwd *user = getuid() == 0 ? getpwnam(KEYSFILE_GUEST) : NULL;
 	char dir[PATH_MAX];
@@ -71,6 +71,7 @@ default_path(bool write, char path[PATH_MAX], char why[KEYSFILE_WHY])
 		if (write && mkdir(dir, 0700) < 0 && errno != EEXIST)
 			return refuse_errno(EX_CANTCREAT, why, "make", dir);
 	}
+	snprintf(file->account, sizeof(file->account), "%s", user->pw_name);
 	if (snprintf(path, PATH_MAX, "%s/authorized_keys", dir) >= PATH_MAX)
 		return refuse(EX_CONFIG, why, "the path of the file of keys is too long");
 	return EX_OK;
@@ -213,7 +214,7 @@ keysfile_open(struct keysfile *file, const char *wanted, bool write, char why[KE
 
 	*file = (struct keysfile){.dir = -1};
 	if (!wanted) {
-		status = default_path(write, asked, why);
+		status = default_path(file, write, asked, why);
 		wanted = asked;
 	}
 	if (status == EX_OK)

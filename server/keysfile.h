@@ -15,6 +15,7 @@
 struct keysfile {
 	char path[PATH_MAX];     // without links
 	char base[NAME_MAX + 1]; // its last part
+	char account[64];        // whose keys they are; empty: the file was named
 	int dir;                 // owned; the lock is on it
 	bool exists;
 	struct stat stat;     // if it exists
