@@ -333,9 +333,8 @@ is_watched(const struct gateway *gateway)
 	return false;
 }
 
-// What is due in libuv's loop, and when it wants to be asked again.
-static void
-turn(struct gateway *gateway)
+void
+gateway_turn(struct gateway *gateway)
 {
 	int wait_ms;
 
@@ -402,8 +401,8 @@ make_context(struct gateway *gateway)
 	    gateway->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "loop", NULL);
 }
 
-static bool
-start(struct gateway *gateway)
+bool
+gateway_start(struct gateway *gateway)
 {
 	gateway->channel_poll.data = gateway->count.data = gateway;
 	return uv_loop_init(&gateway->loop) == 0 &&
@@ -423,7 +422,7 @@ gateway_run(const struct gateway_options *options, int channel, int dial)
 	setenv("TZ", "UTC0", 1); // libraries print times, and would look for the zone's file
 	tzset();
 	signal(SIGPIPE, SIG_IGN);
-	if (!start(&gateway)) {
+	if (!gateway_start(&gateway)) {
 		end(&gateway, options->cert ? EX_CONFIG : EX_OSERR,
 		    options->cert ? "the gateway cannot start: see whether --cert and --key are a "
 				    "certificate and its key, in PEM"
@@ -434,10 +433,9 @@ gateway_run(const struct gateway_options *options, int channel, int dial)
 		end(&gateway, EX_OSERR, "the gateway cannot lock itself down");
 		return gateway.status;
 	}
-	lws_set_log_level(
-	    0, NULL); // what browsers do wrong is no news, and a line has the local time
+	lws_set_log_level(0, NULL); // what browsers do wrong is no news
 	msg_put(&gateway.out, CHANNEL_READY, NULL, 0);
-	for (turn(&gateway); !gateway.ended; turn(&gateway))
+	for (gateway_turn(&gateway); !gateway.ended; gateway_turn(&gateway))
 		lws_service(gateway.context, 0);
 	return gateway.status; // it ends with the process: nothing is left to be told to anybody
 }

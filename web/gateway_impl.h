@@ -144,6 +144,10 @@ struct gateway {
 	int status;
 };
 
+// Once, on zeroed memory with `options`, `channel` and `dial` set. False if something failed.
+bool gateway_start(struct gateway *gateway);
+// What is due in libuv's loop; called between any two turns of lws' loop.
+void gateway_turn(struct gateway *gateway);
 uint64_t gateway_now_us(void);
 // Asks and tells the porter.
 void gateway_ask(struct gateway *gateway, const struct client *client, const char *token);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """`mirrord web`: who is let in, what they get, and what they cannot do. The browser's side is webpage.py."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -539,13 +540,14 @@ def test_slow_headers_and_silent_sockets_do_not_touch_who_watches(start, talk, s
 
 def test_a_socket_without_a_token_is_closed_after_five_seconds(start):
     gateway = start()
-    opened = [Socket(gateway.port).sock, webpage.connect(gateway.port)]
     began = time.monotonic()
+    opened = [Socket(gateway.port).sock, webpage.connect(gateway.port)]
     for sock in opened:
-        sock.settimeout(10)
-        while sock.recv(4096):
-            pass
-        assert 4 < time.monotonic() - began < 8
+        sock.settimeout(15)
+        with contextlib.suppress(ConnectionError):
+            while sock.recv(4096):
+                pass
+        assert time.monotonic() - began > 4.9
         sock.close()
 
 
