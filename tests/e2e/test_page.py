@@ -5,6 +5,8 @@ whose every cell is read back from the document."""
 import csv
 import gzip
 import json
+import random
+import subprocess
 
 import pytest
 import rig
@@ -40,6 +42,53 @@ def test_the_page_reads_golden_frames_as_the_c_decoder_does(parts):
     # and it can fail
     vectors[1]["screen"]["screen"][0]["runs"][0]["text"] = "another"
     assert len(parts.run("harness.golden(a[0])", vectors)) == 1
+
+
+def mutated(rng, frame, others):
+    """A frame with a few bytes changed, put in, left out, or taken from another one."""
+    frame = bytearray(frame)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(frame) + 1)
+        kind = rng.randrange(4)
+        if kind == 0 and at < len(frame):
+            frame[at] = rng.choice((rng.randrange(256), frame[at] ^ 1 << rng.randrange(8), rng.randrange(32)))
+        elif kind == 1:
+            frame[at:at] = bytes(rng.randrange(256) for _ in range(rng.randint(1, 3)))
+        elif kind == 2:
+            del frame[at:at + rng.randint(1, 3)]
+        else:
+            other = rng.choice(others)
+            start = rng.randrange(len(other) + 1)
+            frame[at:at] = other[start:start + rng.randint(1, 12)]
+    return bytes(frame)
+
+
+def test_both_decoders_agree_on_frames_that_nobody_made(parts, build, soak):
+    """Golden frames, mutated: the page refuses what the C decoder refuses, and shows what it shows."""
+    vectors = [json.loads(line)
+               for line in (rig.PROJECT / "tests/golden/frames.jsonl").read_text().splitlines()]
+    frame_of = {vector["name"]: bytes.fromhex(vector["frame"]) for vector in vectors}
+    bases = [frame_of[vector["name"]] for vector in vectors
+             if vector["base"] is None and vector["screen"] is not None]
+    frames = [frame for frame in frame_of.values() if frame]
+    rng = random.Random(20)
+    rounds = 50 if soak else 4
+    refused = 0
+    for _ in range(rounds):
+        lines = []
+        for _ in range(1000):
+            base = rng.choice(bases)
+            kind = rng.randrange(3)
+            frame = mutated(rng, base if kind == 0 else rng.choice(frames), frames)
+            lines.append(("-" if kind == 0 else base.hex()) + " " + (frame.hex() or "-"))
+        screens = subprocess.run([str(build / "tests/apply_main")], input="\n".join(lines) + "\n",
+                                 capture_output=True, text=True, check=True).stdout.splitlines()
+        assert len(screens) == len(lines)
+        cases = [[*line.split(" "), json.loads(screen)] for line, screen in zip(lines, screens)]
+        result = parts.run("harness.agree(a[0])", cases)
+        assert result["wrong"][:3] == []
+        refused += result["counts"]["refused"]
+    assert 0.1 < refused / rounds / 1000 < 0.9
 
 
 def some(casts, soak):

@@ -11,7 +11,7 @@ import rig
 
 browser = pytest.importorskip("browser", reason="no selenium")
 from test_web import start, talk  # noqa: E402, F401  (fixtures)
-from webpage import START, STEP  # noqa: E402
+from webpage import ACK, HELLO, JOINED, SESSIONS, START, STEP, WELCOME  # noqa: E402
 
 pytestmark = [
     pytest.mark.core,
@@ -29,12 +29,18 @@ def chromium():
     opened.close()
 
 
-# The kinds of the messages that a page gets.
-COUNTING = """globalThis.got = [];
+# The kinds of the messages that a page gets; and the kinds it sends, with when, and what it had got then.
+WATCHING_THE_WIRE = """globalThis.got = [];
+globalThis.sent = [];
 globalThis.WebSocket = class extends WebSocket {
 	constructor(...args) {
 		super(...args);
-		this.addEventListener("message", ({data}) => globalThis.got.push(new Uint8Array(data)[0]));
+		this.addEventListener("message", ({data}) => got.push(new Uint8Array(data)[0]));
+	}
+
+	send(data) {
+		sent.push([data[0], performance.now(), got.slice()]);
+		super.send(data);
 	}
 };"""
 
@@ -47,7 +53,7 @@ class Tab:
         chromium.resize(1280, 800)
         self.driver.switch_to.new_window("tab")
         self.handle = self.driver.current_window_handle
-        self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COUNTING})
+        self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCHING_THE_WIRE})
         self.open(token or gateway.token)
 
     def open(self, token):
@@ -160,8 +166,25 @@ def test_the_first_screen_is_painted_soon_after_the_click_and_in_two_round_trips
                           "all + entry.transferSize, performance.getEntriesByType('navigation')[0].transferSize)")
     print(f"from the click to the first screen: {[round(ms) for ms in took]} ms; {weight} bytes")
     assert min(took) < 10 * FIRST_PAINT_MS
-    # One message after the socket opened (HELLO) and its answer: see test_web.py for what comes.
-    assert page.run("performance.getEntriesByType('resource').length") < 20
+    # The socket opened, one message went out, and its answers held the screen.
+    first, second = page.run("sent")[:2]
+    assert (first[0], first[2]) == (HELLO, [])
+    assert (second[0], second[2][:4]) == (ACK, [WELCOME, SESSIONS, JOINED, START])
+
+
+def test_screens_are_acknowledged_after_they_were_painted_and_ten_times_a_second_at_most(
+        start, talk, open_page):
+    gateway = start()
+    page = open_page(gateway)
+    page.wait("got.length >= 4")
+    for number in range(60):
+        talk(f"line {number}\r\n")
+        time.sleep(0.02)  # a program that prints fifty lines a second
+    page.wait_text("line 59")
+    page.wait("sent.filter(([kind]) => kind === 2).length > 3")
+    times = [at for kind, at, _ in page.run("sent") if kind == ACK]
+    assert min(later - at for at, later in zip(times, times[1:])) > 95
+    assert len(times) <= page.run("got.filter((kind) => kind === 1 || kind === 2).length")
 
 
 def test_the_token_leaves_the_address_and_another_one_serves_to_come_back(start, talk, open_page):

@@ -104,7 +104,7 @@ export class Row {
 	blank(from, to, bg) {
 		if (from >= to)
 			return;
-		if (from > 0 && this.glyph(from) === 0)
+		if (from > 0 && this.glyph(from) === 0 && widthOf(this.glyph(from - 1)) === 2)
 			this.set(from - 1, BLANK, 0, this.cells[(from - 1) * CELL + 2], 0, 0);
 		if (to < this.cols && this.glyph(to) === 0 && widthOf(this.glyph(to - 1)) === 2)
 			this.set(to, BLANK, 0, this.cells[to * CELL + 2], 0, 0);

@@ -117,6 +117,33 @@ export function golden(vectors) {
 	return wrong;
 }
 
+// Applies frames to bases ([base, frame, wanted screen or null], in hexadecimal) and names those that lead
+// to something else than wanted. `counts` says how many were applied and refused.
+export function agree(cases) {
+	const wrong = [];
+	const counts = {applied: 0, refused: 0};
+
+	for (const [base, frame, wanted] of cases) {
+		let got = null;
+
+		try {
+			const from = base === "-" ? null : applyFrame(null, fromHex(base));
+
+			got = applyFrame(from, fromHex(frame === "-" ? "" : frame));
+			counts.applied++;
+		} catch (error) {
+			if (error.constructor.name !== "FrameError")
+				wrong.push(`${base} ${frame}: ${error.stack}`);
+			counts.refused++;
+		}
+		const difference = (got === null) !== (wanted === null) ? (got ? "applied" : "refused")
+			: got && differs(got, wanted);
+		if (difference)
+			wrong.push(`${base} ${frame}: ${difference}`);
+	}
+	return {wrong, counts};
+}
+
 // ---- What the document shows ---------------------------------------------------------------------------
 
 const theme = getComputedStyle(document.documentElement);
@@ -416,5 +443,5 @@ export async function playLive(path, times) {
 	return {frames: works.length, keys, works, gaps};
 }
 
-Object.assign(globalThis, {harness: {check, measure, repaint, showStop, touched, playLive, applyFrame, differs, fit, fromHex, golden, looksWrong, paint, play,
+Object.assign(globalThis, {harness: {agree, check, measure, repaint, showStop, touched, playLive, applyFrame, differs, fit, fromHex, golden, looksWrong, paint, play,
 	settled, shown}});
