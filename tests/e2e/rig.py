@@ -331,9 +331,11 @@ def _password_is_locked():
 
 
 class Sshd:
-    """A real sshd on a free loopback port, with keys of its own, run by and for this account."""
+    """A real sshd on a free loopback port, with keys of its own, run by and for this account. Another
+    address goes with the command that runs it where that is one."""
 
-    def __init__(self, folder, env):
+    def __init__(self, folder, env, address="127.0.0.1", within=()):
+        self.address, self.within = address, list(within)
         self.folder = Path(folder)
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.log = self.folder / "sshd.log"
@@ -343,7 +345,7 @@ class Sshd:
         self._keygen("host_key")
         set_env = " ".join(f'"{key}={value}"' for key, value in env.items())
         self.config = (
-            f"ListenAddress 127.0.0.1\nHostKey {self.folder}/host_key\n"
+            f"ListenAddress {address}\nHostKey {self.folder}/host_key\n"
             f"AuthorizedKeysFile {self.keys}\nPidFile none\nStrictModes no\n"
             f"UsePAM {'yes' if _password_is_locked() else 'no'}\nPasswordAuthentication no\n"
             "KbdInteractiveAuthentication no\nPermitRootLogin yes\nUseDNS no\nPrintMotd no\n"
@@ -366,7 +368,7 @@ class Sshd:
             self.log.write_bytes(b"")
             with open(self.log, "ab") as log:
                 self.process = subprocess.Popen(
-                    ["/usr/sbin/sshd", "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL,
+                    [*self.within, "/usr/sbin/sshd", "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL,
                     stdout=log, stderr=log, start_new_session=True)
             wait_until(lambda: self.process.poll() is not None or
                        b"Server listening" in self.log.read_bytes(), 10, "sshd listening")
@@ -389,7 +391,7 @@ class Sshd:
                 "-o", "IdentitiesOnly=yes", *agent, "-o", "BatchMode=yes",
                 "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={self.folder}/known",
                 "-o", "LogLevel=ERROR", *(["-tt"] if tty else []), *options,
-                f"{account()}@127.0.0.1", *command]
+                f"{account()}@{self.address}", *command]
 
     def close(self):
         for pid in children_of(self.process.pid):
