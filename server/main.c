@@ -9,6 +9,7 @@
 //   control.c    the client's side of a session's control socket: list, stop, attach
 //   msg.c        messages on a byte stream; proto.h their names and limits
 //   mirror*.c    the process that holds the model and serves the view socket
+//   pick.c       which session a guest wants to watch, where there are several
 //   view*.c      watching: a replica of the screen, painted on a guest's terminal; upstream.c the
 //                connection to the mirror, scroll.c what has scrolled away
 //   guest*.c     who may watch, in authorized_keys; guest.c has a map of it; pass.c what holds of that
@@ -90,7 +91,8 @@ static const struct command commands[] = {
 	"      --budget=BYTES  no more than so many bytes a second, on average\n"
 	"  q or ^C leaves. The arrow keys move a terminal smaller than the host's; with Home or\n"
 	"  0 it follows the cursor again. Page Up or b goes back to what has scrolled away, Page\n"
-	"  Down or f forward, q, Esc or End to the live screen.\n"},
+	"  Down or f forward, q, Esc or End to the live screen. Where there are several sessions and\n"
+	"  no NAME, it asks which.\n"},
     {"watch", cmd_watch, "[--ssh=CMD] [--max-fps=N] [--budget=BYTES] [USER@]RELAY [NAME]",
 	"watch a session through ssh, as frames",
 	"      --ssh=CMD       how to run ssh, with its options (default: ssh)\n"

@@ -147,10 +147,6 @@ parse(int argc, char **argv, struct options *options)
 				      "session's name");
 	options->relay = argv[optind];
 	options->name = argv[optind + 1];
-	if (!options->name) // typed in the session that is meant
-		options->name = getenv("MIRRORD_SESSION");
-	if (options->name && !*options->name)
-		options->name = NULL;
 	return EX_OK;
 }
 
@@ -185,7 +181,7 @@ cmd_publish(int argc, char **argv)
 
 	if (status != EX_OK)
 		return status;
-	status = session_find(options.name, SESSION_OWN, &session, why);
+	status = session_find_own(options.name, &session, why);
 	if (status != EX_OK)
 		return fail(status, why);
 	if (options.stop)

@@ -454,15 +454,33 @@ explain_none(const char *name, enum session_scope scope, const char *unsafe, cha
 	return *unsafe ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
-// Adds what to call a session by: USER/NAME if it is another user's.
-static void
-add_choice(const struct session *session, char choices[SESSION_WHY])
+void
+session_label(const struct session *session, char *label, size_t size)
 {
 	struct passwd *pw = session->owner == getuid() ? NULL : getpwuid(session->owner);
-	size_t len = strlen(choices);
 
-	snprintf(choices + len, SESSION_WHY - len, "%s%s%s%s", len ? ", " : "",
-	    pw ? pw->pw_name : "", pw ? "/" : "", session->name);
+	snprintf(label, size, "%s%s%s", pw ? pw->pw_name : "", pw ? "/" : "", session->name);
+}
+
+// The list is in the order of search.
+struct session *
+session_live(const char *name, enum session_scope scope, size_t *count, char why[SESSION_WHY])
+{
+	size_t listed, kept = 0;
+	struct session *list = list_called(name, scope, &listed, why);
+
+	for (size_t i = 0; i < listed; i++) {
+		bool again = false;
+
+		for (size_t k = 0; k < kept && !again; k++)
+			again =
+			    strcmp(list[k].name, list[i].name) == 0 &&
+			    (list[k].owner == list[i].owner || (name && list[k].owner == getuid()));
+		if (!again && is_live(&list[i]))
+			list[kept++] = list[i];
+	}
+	*count = kept;
+	return list;
 }
 
 int
@@ -470,22 +488,17 @@ session_find(
     const char *name, enum session_scope scope, struct session *session, char why[SESSION_WHY])
 {
 	char unsafe[SESSION_WHY], choices[SESSION_WHY] = "";
-	size_t count, found = 0;
-	struct session *list = list_called(name, scope, &count, unsafe);
+	size_t found;
+	struct session *list = session_live(name, scope, &found, unsafe);
 
-	for (size_t i = 0; i < count; i++) {
-		const struct session *last = found ? session : NULL;
+	if (found)
+		*session = list[0];
+	for (size_t i = 0; i < found; i++) {
+		size_t len = strlen(choices);
 
-		if (!is_live(&list[i]))
-			continue;
-		// An earlier directory of the same user goes first; and by its name alone, one's
-		// own before others'. The list is in that order.
-		if (last && strcmp(last->name, list[i].name) == 0 &&
-		    (last->owner == list[i].owner || (name && last->owner == getuid())))
-			continue;
-		if (!found++)
-			*session = list[i];
-		add_choice(&list[i], choices);
+		snprintf(choices + len, sizeof(choices) - len, "%s", i ? ", " : "");
+		len = strlen(choices);
+		session_label(&list[i], choices + len, sizeof(choices) - len);
 	}
 	free(list);
 	if (found == 1)

@@ -57,6 +57,12 @@ enum session_scope {
 // malloc'ed array and its length, at most SESSION_LIST_MAX. `why` is the last directory that was
 // passed over as unsafe and the reason, or empty.
 struct session *session_list(enum session_scope scope, size_t *count, char why[SESSION_WHY]);
+// Those that somebody listens on, called `name` (or all: NULL), each once: an earlier directory of the same user
+// goes first, and by a name one's own before others'. As session_list().
+struct session *session_live(
+    const char *name, enum session_scope scope, size_t *count, char why[SESSION_WHY]);
+// What to call it by: NAME, or USER/NAME if it is another user's.
+void session_label(const struct session *session, char *label, size_t size);
 // The session called `name` (USER/NAME picks one of a user's; NAME one's own before others'), or the
 // only one if NULL. Returns
 // EX_OK, or another of sysexits with `why`.

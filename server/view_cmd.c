@@ -6,6 +6,7 @@
 #include "server/guestline.h"
 #include "server/keys.h"
 #include "server/option.h"
+#include "server/pick.h"
 #include "server/pass.h"
 #include "server/sandbox.h"
 #include "server/session.h"
@@ -168,6 +169,20 @@ wait_for(const char *name, uint64_t until)
 	return stay;
 }
 
+// There are several, and none is named.
+static int
+pick(const struct options *options, struct session *session, bool *left)
+{
+	char reason[LIMIT_TEXT + 1];
+	int status = pick_session(options->pass.until, session, left);
+
+	if (status != EX_OK)
+		return fail(status, strerror(errno));
+	if (!pass_ok(&options->pass, reason)) // it may have taken a while
+		return fail(EX_NOPERM, reason);
+	return EX_OK;
+}
+
 static int
 find(const struct options *options, struct session *session, bool *left)
 {
@@ -183,6 +198,8 @@ find(const struct options *options, struct session *session, bool *left)
 
 		if (status == EX_OK)
 			return EX_OK;
+		if (status == EX_USAGE && !options->name)
+			return pick(options, session, left);
 		if (status != EX_UNAVAILABLE || !options->wait)
 			return fail(status, why);
 		fprintf(stderr, "mirrord: %s; waiting for it, q leaves\n", why);

@@ -262,14 +262,6 @@ def test_waiting_ends_as_watching_does(mirrord, terminals, leave, status):
     assert guest.modes() == guest.modes_before
 
 
-def test_with_several_sessions_it_names_them(mirrord, terminals):
-    cat(mirrord, "first")
-    cat(mirrord, "second")
-    guest = view(mirrord, terminals)
-    assert guest.wait_exit() == 64
-    assert b"first" in guest.bytes() and b"second" in guest.bytes()
-
-
 def test_without_a_terminal_it_says_what_to_use(mirrord):
     cat(mirrord)
     for env in ({}, {"SSH_CONNECTION": "::1 1 ::1 2"}):
