@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// swarm [--readers=N] [--sampled=N] SOCKET: many readers of bench/fansend in one process. The sampled
-// ones decode all they get and look for marks (`=NNNNNNN:HHH=`, see bench/eye.c) on their screens; the
+// swarm [--readers=N] [--sampled=N] SOCKET | PORT TOKEN: many readers of bench/fansend, or pages of the
+// gateway at that port of this machine with a link's token, in one process. The sampled ones decode all they get and look for marks (`=NNNNNNN:HHH=`, see bench/eye.c) on their screens; the
 // others only follow the numbers of the screens, and acknowledge as the sampled ones do.
 //
 // It prints `M NANOSECONDS NUMBER READER` when a sampled reader's greatest mark is greater than
@@ -9,6 +9,7 @@
 // are not stopped, since `begin`. Lateness is how long after the first of all readers one had the
 // screen that follows the one it showed before. `screen` prints a sampled reader's as text, behind its
 // length in bytes, and fails if that of another is not the same. It ends with its stdin.
+#include "bench/swarm_web.h"
 #include "server/fan.h"
 #include "server/fan_reader.h"
 #include "server/msg.h"
@@ -29,7 +30,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ACK 0x02
+#define ACK 0x02 // of fansend's readers and of pages
+#define WEB_BYE 0x49
 #define ACK_US (LIMIT_LINK_ACK_MS * 1000u)
 #define TICK_MS 10
 #define READ_BYTES 65536
@@ -48,6 +50,7 @@ struct conn {
 };
 
 struct swarm {
+	bool web;
 	struct conn *conns; // owned
 	size_t count;
 	int epoll;
@@ -66,17 +69,27 @@ now_us(void)
 	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000;
 }
 
-static void
-connect_one(struct swarm *swarm, struct conn *conn, const char *path)
+static int
+connect_unix(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	conn->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (conn->fd < 0 || connect(conn->fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-	    epoll_ctl(swarm->epoll, EPOLL_CTL_ADD, conn->fd, &event) != 0)
-		err(EX_OSERR, "%s", path);
+	return fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? fd : -1;
+}
+
+// `words`: a path, or a port and a token.
+static void
+connect_one(struct swarm *swarm, struct conn *conn, char **words)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
+
+	conn->fd =
+	    swarm->web ? swarm_web_open(words[0], words[1], &conn->in) : connect_unix(words[0]);
+	if (conn->fd < 0 || epoll_ctl(swarm->epoll, EPOLL_CTL_ADD, conn->fd, &event) != 0)
+		err(EX_OSERR, "reader %td at %s: %.60s", (ptrdiff_t)(conn - swarm->conns), words[0],
+		    conn->in.len ? (const char *)conn->in.data : "");
 	conn->mark = -1;
 	fan_reader_init(&conn->reader);
 }
@@ -182,22 +195,45 @@ on_message(struct swarm *swarm, struct conn *conn, const uint8_t *data, size_t l
 	count_late(swarm, conn, before, now);
 }
 
+// The next whole message that starts at `*used`; NULL: there is none.
+static const uint8_t *
+next_message(const struct swarm *swarm, const struct conn *conn, size_t *used, size_t *len)
+{
+	const uint8_t *data;
+	struct msg msg;
+	bool bad;
+
+	if (!swarm->web) {
+		if (msg_get(&conn->in, used, MSG_MAX, &msg) != MSG_ONE)
+			return NULL;
+		*len = msg.len + 1;
+		return msg.data - 1;
+	}
+	data = swarm_web_get(&conn->in, used, len, &bad);
+	if (bad || (data && !*len))
+		broken(swarm, conn, "no binary message");
+	if (data && data[0] == WEB_BYE)
+		broken(swarm, conn, "the gateway says goodbye");
+	return data;
+}
+
 static void
 on_readable(struct swarm *swarm, struct conn *conn)
 {
 	uint8_t *to = buf_reserve(&conn->in, READ_BYTES);
 	ssize_t got = recv(conn->fd, to, READ_BYTES, MSG_DONTWAIT);
 	uint64_t now = now_us();
-	size_t used = 0;
-	struct msg msg;
+	const uint8_t *data;
+	size_t used = 0, len;
 
 	if (got == 0)
 		broken(swarm, conn, "the sender closed it");
 	if (got < 0)
 		return;
 	conn->in.len += (size_t)got;
-	while (msg_get(&conn->in, &used, MSG_MAX, &msg) == MSG_ONE)
-		on_message(swarm, conn, msg.data - 1, msg.len + 1, now);
+	while ((data = next_message(swarm, conn, &used, &len)))
+		if (data[0] == FAN_STEP || data[0] == FAN_START)
+			on_message(swarm, conn, data, len, now);
 	buf_take(&conn->in, used);
 	if (!conn->in.len)
 		buf_fini(&conn->in);
@@ -205,21 +241,24 @@ on_readable(struct swarm *swarm, struct conn *conn)
 
 // The first one at once, then no more often than every 100 ms.
 static void
-acknowledge(struct conn *conn, uint64_t now)
+acknowledge(const struct swarm *swarm, struct conn *conn, uint64_t now)
 {
-	struct buf out = {0};
-	size_t begin;
+	struct buf out = {0}, ack = {0};
 
 	if (conn->stopped || conn->acked == conn->reader.seq ||
 	    (conn->acked && now - conn->acked_at < ACK_US))
 		return;
-	begin = msg_begin(&out, ACK);
-	buf_put_varint(&out, conn->reader.seq);
-	buf_put_varint(&out, now - conn->came_at);
-	msg_end(&out, begin);
+	buf_put_u8(&ack, ACK);
+	buf_put_varint(&ack, conn->reader.seq);
+	buf_put_varint(&ack, (now - conn->came_at) / (swarm->web ? 1000 : 1));
+	if (swarm->web)
+		swarm_web_put(&out, ack.data, ack.len);
+	else
+		buf_put_bytes(&out, ack.data, ack.len);
 	if (send(conn->fd, out.data, out.len, MSG_NOSIGNAL) != (ssize_t)out.len)
 		err(EX_OSERR, "acknowledging");
 	buf_fini(&out);
+	buf_fini(&ack);
 	conn->acked = conn->reader.seq;
 	conn->acked_at = now;
 }
@@ -343,7 +382,7 @@ run(struct swarm *swarm)
 			continue;
 		ticked_at = now;
 		for (size_t i = 0; i < swarm->count; i++)
-			acknowledge(&swarm->conns[i], now);
+			acknowledge(swarm, &swarm->conns[i], now);
 		fflush(stdout);
 	}
 }
@@ -366,8 +405,9 @@ main(int argc, char **argv)
 		else
 			return EX_USAGE;
 	}
-	if (argc - optind != 1 || !swarm.count) {
-		fprintf(stderr, "usage: swarm [--readers=N] [--sampled=N] SOCKET\n");
+	swarm.web = argc - optind == 2;
+	if (argc - optind < 1 || argc - optind > 2 || !swarm.count) {
+		fprintf(stderr, "usage: swarm [--readers=N] [--sampled=N] SOCKET | PORT TOKEN\n");
 		return EX_USAGE;
 	}
 	swarm.conns = calloc(swarm.count, sizeof(*swarm.conns));
@@ -376,7 +416,7 @@ main(int argc, char **argv)
 		err(EX_OSERR, "no room");
 	for (size_t i = 0; i < swarm.count; i++) {
 		swarm.conns[i].sampled = i < sampled;
-		connect_one(&swarm, &swarm.conns[i], argv[optind]);
+		connect_one(&swarm, &swarm.conns[i], argv + optind);
 	}
 	run(&swarm);
 	return EX_OK;

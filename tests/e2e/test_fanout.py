@@ -2,10 +2,15 @@
 """Many viewers: what each takes, and that those who stand still cost the others nothing."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
 import rig
+from swarm import Swarm
+from test_web import start as gateway  # noqa: F401  (a fixture)
+
+FAN_KIB = 3 << 10  # what server/fan.c keeps for all together: the last screens, two streams
 
 # Colours and glyphs that change all over, 20 times a second.
 COLOURS = """
@@ -37,3 +42,35 @@ def test_a_view_takes_less_than_a_mebibyte(build, mirrord, terminals):
     # above this: docs/decisions/programs.md
     assert max(kib_of(view.pid, "Pss") for view in views) <= 1024
     assert max(kib_of(view.pid, "Private_Dirty") for view in views) <= 640
+
+
+@pytest.mark.core
+def test_a_swarm_of_pages_is_served_at_once(build, mirrord, gateway, soak):  # noqa: F811
+    """All of them get each screen within a second, also while a tenth of them read nothing."""
+    count, span_s = (500, 30) if soak else (50, 3)
+    mirrord.detached("s", "/usr/bin/python3", "-c", COLOURS)
+    mirrord.wait_row("s", "frame")
+    web = gateway("s")
+    words = [str(web.port), web.token]
+    page = Swarm(build / "bench" / "swarm", words, 1)
+    page.all_current(60)
+    alone = kib_of(web.pid(), "Pss")
+    pages = Swarm(build / "bench" / "swarm", words, count)
+    try:
+        pages.all_current(60)
+        found = []
+        for stopped in (0, count // 10):
+            pages.say(f"stop {stopped}")
+            pages.say("begin")
+            time.sleep(span_s)  # a span to be measured
+            found.append(pages.ask("report"))
+            assert found[-1]["readers"] == count - stopped
+            assert found[-1]["late_ms_max"] <= (1000 if not rig.is_sanitized(build) else 5000)
+            assert pages.ask("screen")  # those who decode agree
+        each = [one["messages"] / one["readers"] for one in found]
+        assert each[0] > span_s * 5 and each[1] > 0.5 * each[0]
+        if not rig.is_sanitized(build):
+            assert kib_of(web.pid(), "Pss") - alone < FAN_KIB + 32 * count
+    finally:
+        pages.close()
+        page.close()
