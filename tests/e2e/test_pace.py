@@ -3,12 +3,13 @@
 
 import json
 import os
+import shlex
 import signal
 import time
 
 import pytest
 import rig
-from test_watch import FORCED, link  # noqa: F401  (a fixture)
+from test_watch import FORCED, link, ssh_of  # noqa: F401  (a fixture)
 
 QUESTION, ANSWER = b"\x1b[5n", b"\x1b[0n"
 OUTSTANDING_MAX = 64 << 10
@@ -17,9 +18,14 @@ FRAME_BYTES = 4000  # more than any of BUSY's
 # A screen that changes all over, until the file is there; then it says so and stays.
 BUSY = """
 import os, sys, time
-n = 0
+n, logged = 0, 0
 while not os.path.exists(sys.argv[1]):
     n += 1
+    if time.monotonic() - logged > 0.25:
+        logged = time.monotonic()
+        with open(sys.argv[1] + ".new", "w") as log:
+            log.write(f"{n} {logged}")
+        os.rename(log.name, sys.argv[1] + ".log")
     print("\\x1b[H" + "".join(f"0000{pow(row * 7919 + n, 17) % 10**66:066d}\\r\\n" for row in range(1, 23)), end="", flush=True)
     time.sleep(0.005)
 print("\\x1b[H\\x1b[2Jthe final screen", end="", flush=True)
@@ -35,23 +41,24 @@ def busy(mirrord):
     return stop.touch
 
 
-def who(mirrord):
-    people = json.loads(mirrord.run("who", "--json", "s").stdout)
-    return people[0] if people else None
+def drawn(mirrord):
+    """How many screens BUSY had drawn, and when that was."""
+    log = mirrord.folder / "stop.log"
+    rig.wait_until(log.exists)
+    number, at = log.read_text().split()
+    return int(number), float(at)
 
 
-def settled_status(mirrord):
-    """What `who` says once that does not change any more."""
-    seen = [None, 0.0]
+def rate(before, after):
+    return (after[0] - before[0]) / (after[1] - before[1])
 
-    def quiet():
-        status = who(mirrord)
-        if not seen[0] or status["bytes"] != seen[0]["bytes"]:
-            seen[:] = [status, time.monotonic()]
-        return time.monotonic() - seen[1] > 2.5
 
-    rig.wait_until(quiet, 60, "a view that writes no more", poll_s=0.2)
-    return seen[0]
+def people(mirrord):
+    return json.loads(mirrord.run("who", "--json", "s").stdout)
+
+
+def who(mirrord, pid=None):
+    return next((one for one in people(mirrord) if pid in (None, one["pid"])), None)
 
 
 @pytest.mark.parametrize("args", [["--max-fps=0"], ["--max-fps=241"], ["--max-fps=-1"], ["--max-fps=x"],
@@ -119,25 +126,61 @@ def test_no_answer_is_left_for_the_shell(mirrord, terminals):
         os.read(guest.slave, 100)
 
 
-@pytest.mark.core
-def test_a_stopped_ssh_gets_64_kib_at_most_and_then_the_newest(mirrord, terminals, sshd):
-    finish = busy(mirrord)
+def local_guest(mirrord, _sshd):
+    guest = mirrord.terminal("view", "s", answers=[(QUESTION, ANSWER)])
+    return guest, lambda: guest.pid
+
+
+def ssh_guest(mirrord, sshd):
     key = sshd.guest("alice", 'restrict,pty,command="mirrord view --as alice s"')
-    guest = terminals(rig.Terminal(sshd.ssh(key), env=mirrord.env, answers=[(QUESTION, ANSWER)]))
-    rig.wait_until(lambda: len(guest.bytes()) > 150_000, 30)
-    status = who(mirrord)
-    assert status["rtt_us"] > 0 and 0 < status["lag_us"] < 5e6
-    os.kill(guest.pid, signal.SIGSTOP)
+    guest = rig.Terminal(sshd.ssh(key), env=mirrord.env, answers=[(QUESTION, ANSWER)])
+    return guest, lambda: guest.pid
+
+
+def watch_guest(mirrord, sshd):
+    key = sshd.guest("alice", 'restrict,command="mirrord view --as alice s"')
+    ssh = " ".join(shlex.quote(word) for word in sshd.ssh(key, tty=False)[:-1])
+    guest = mirrord.terminal("watch", f"--ssh={ssh}", f"{rig.account()}@127.0.0.1",
+                             answers=[(QUESTION, ANSWER)])
+    return guest, lambda: ssh_of(guest)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("start", [local_guest, ssh_guest, watch_guest])
+def test_a_guest_who_stands_still_gets_64_kib_at_most_and_then_the_newest(
+        build, mirrord, terminals, sshd, soak, start):
+    """During a flood; the host and another guest notice nothing."""
+    finish = busy(mirrord)
+    other = terminals(mirrord.terminal("view", "s", answers=[(QUESTION, ANSWER)]))
+    guest, stopped = start(mirrord, sshd)
+    terminals(guest)
+    rig.wait_until(lambda: len(guest.bytes()) > 100_000, 30)
+    me = next(one["pid"] for one in people(mirrord) if one["pid"] != other.pid)
+    begin = drawn(mirrord)
+    time.sleep(1.5)  # a span to be measured
+    before = rate(begin, drawn(mirrord))
+    status = who(mirrord, me)
+    assert status["rtt_us"] > 0 and status["lag_us"] < 5e6
+    pid = stopped()
+    os.kill(pid, signal.SIGSTOP)
     try:
-        before = settled_status(mirrord)
-        assert before["bytes"] - len(guest.bytes()) <= OUTSTANDING_MAX
+        begin, shown = drawn(mirrord), len(other.bytes())
+        time.sleep(60 if soak else 3)  # this is what is measured
+        assert rate(begin, drawn(mirrord)) > before * 0.7
+        assert len(other.bytes()) > shown + 50_000
+        if start != watch_guest:  # whose terminal gets other bytes than its link
+            assert who(mirrord, me)["bytes"] - len(guest.bytes()) <= OUTSTANDING_MAX
         finish()
         mirrord.wait_row("s", "the final screen")
-        at = len(guest.bytes())
+        other.wait_for("the final screen", 5)
+        at, woken = len(guest.bytes()), time.monotonic()
     finally:
-        os.kill(guest.pid, signal.SIGCONT)
-    guest.wait_for("the final screen", 5)
-    assert len(guest.bytes()) - at <= OUTSTANDING_MAX + FRAME_BYTES  # nothing stale was queued
+        os.kill(pid, signal.SIGCONT)
+    guest.wait_for("the final screen", 5, at)
+    took_s = time.monotonic() - woken
+    assert took_s < (0.5 if soak and not rig.is_sanitized(build) else 3)
+    # nothing stale was queued; what a watcher was sent is several times that when painted
+    assert len(guest.bytes()) - at <= OUTSTANDING_MAX * (4 if start == watch_guest else 1) + FRAME_BYTES
 
 
 def test_a_busy_guest_who_gets_quiet_wakes_nobody(mirrord, terminals, sshd):
