@@ -41,7 +41,7 @@ action_of(const struct chord *chord, uint32_t letter)
 {
 	switch (letter) {
 	case 'd': return CHORD_DETACH;
-	case 'p': return CHORD_PAUSE;
+	case 'p': return chord->only_detach ? CHORD_NONE : CHORD_PAUSE;
 	case 'y': return chord->asked ? CHORD_YES : CHORD_NONE;
 	case 'n': return chord->asked ? CHORD_NO : CHORD_NONE;
 	default: return CHORD_NONE;

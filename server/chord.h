@@ -32,6 +32,7 @@ struct chord {
 	size_t seq_len;
 	size_t seq_passed; // of seq: what has been passed on already, too late to hold back
 	bool asked;        // y and n are chords too
+	bool only_detach;  // and p is none
 	size_t used;       // of the data last given: more than that has not been looked at
 	uint8_t letter;    // that which was found last
 	uint8_t owed; // keys of a chord that was found, whose letting go is no news for the program

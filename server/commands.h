@@ -21,6 +21,8 @@ int cmd_unlock(int argc, char **argv);
 int cmd_say(int argc, char **argv);
 int cmd_kick(int argc, char **argv);
 int cmd_admit(int argc, char **argv);
+int cmd_grant(int argc, char **argv);
+int cmd_revoke(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_guest(int argc, char **argv);
 int cmd_render(int argc, char **argv);

@@ -14,6 +14,7 @@ enum fields {
 	PERSON, // the same, varint pid, string from, via
 	TEXT,   // string
 	STATUS, // varint
+	REASON, // varint, enum grant_end
 };
 
 static const struct {
@@ -36,6 +37,8 @@ static const struct {
     [EVENT_DETACHED] = {"detached", NOTHING, NULL},
     [EVENT_MIRROR_LOST] = {"mirror-lost", NOTHING, NULL},
     [EVENT_ENDED] = {"ended", STATUS, NULL},
+    [EVENT_GRANTED] = {"granted", WHO, "has the keyboard"},
+    [EVENT_REVOKED] = {"revoked", REASON, "the keyboard is yours alone again"},
     [EVENT_FORGOTTEN] = {"forgotten", WHO, NULL},
     [EVENT_JOINED] = {"joined", PERSON, "watches"},
     [EVENT_LEFT] = {"left", PERSON, "has left"},
@@ -44,6 +47,10 @@ static const struct {
     [EVENT_TIMED_OUT] = {"timed-out", PERSON, "was not let in"},
     [EVENT_KICKED] = {"kicked", PERSON, NULL},
 };
+static const char *const reasons[] = {
+    "", [GRANT_TIME] = "time", [GRANT_REVOKED] = "revoked", [GRANT_TYPED] = "host-typed",
+    [GRANT_GIVEN] = "given-back", [GRANT_LEFT] = "left", [GRANT_UNUSED] = "unused"};
+#define REASONS (sizeof(reasons) / sizeof(reasons[0]))
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static enum fields
@@ -77,7 +84,7 @@ event_get(const struct msg *msg, struct event_told *event)
 	}
 	if (fields == TEXT)
 		view_text_get(&reader, event->text, LIMIT_TEXT);
-	if (fields == STATUS)
+	if (fields == STATUS || fields == REASON)
 		event->status = reader_varint(&reader);
 	return !reader.bad;
 }
@@ -104,6 +111,8 @@ event_json(const struct event_told *event)
 	}
 	if (fields == TEXT)
 		json_object_set_new(json, "text", json_string(event->text));
+	if (fields == REASON && event->status < REASONS)
+		json_object_set_new(json, "why", json_string(reasons[event->status]));
 	if (fields == STATUS)
 		json_object_set_new(json, "status", json_integer((json_int_t)event->status));
 	return json;
@@ -119,7 +128,7 @@ event_sentence(const struct event_told *event, char *text, size_t size)
 	*text = '\0';
 	if (!sentence)
 		return;
-	if (fields_of(event) != PERSON) {
+	if (fields_of(event) != PERSON && fields_of(event) != WHO) {
 		snprintf(text, size, "%s", sentence);
 		return;
 	}

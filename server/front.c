@@ -9,6 +9,7 @@
 #include "server/event.h"
 #include "server/orders.h"
 #include "server/tty.h"
+#include "server/typed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,7 @@ struct loop {
 	size_t out_len;
 	struct buf typed;      // owned: messages for the keeper
 	struct buf notice;     // owned: ours for the terminal; `out` when it is being written
+	bool lent;             // the keyboard, to a viewer
 	struct order_who asks; // the last who asked to watch, if the host can say yes or no
 	enum ending ending;
 	int status; // of the child, or a signal's number
@@ -163,6 +165,8 @@ on_event(struct loop *loop, const struct msg *msg)
 
 	if (!event_get(msg, &event))
 		return;
+	if (event.kind == EVENT_GRANTED || event.kind == EVENT_REVOKED)
+		loop->lent = event.kind == EVENT_GRANTED;
 	if (event.kind == EVENT_ASKS)
 		front->chord.asked = orders_who_of(&event.person, &loop->asks);
 	event_sentence(&event, text, sizeof(text));
@@ -246,15 +250,6 @@ read_keeper(struct loop *loop)
 // ---- from the terminal ---------------------------------------------------------------------------
 
 static void
-send_input(struct loop *loop, const uint8_t *data, size_t len)
-{
-	for (size_t part; len; data += part, len -= part) {
-		part = len < INPUT_MAX ? len : INPUT_MAX;
-		msg_put(&loop->typed, CONTROL_INPUT, data, part);
-	}
-}
-
-static void
 send_order(struct loop *loop, enum order order, const struct order_who *who)
 {
 	struct buf payload = {0};
@@ -264,6 +259,20 @@ send_order(struct loop *loop, enum order order, const struct order_who *who)
 		orders_who_put(&payload, who);
 	msg_put(&loop->typed, CONTROL_ORDER, payload.data, payload.len);
 	buf_fini(&payload);
+}
+
+// The host takes the keyboard back by using it.
+static void
+send_input(struct loop *loop, const uint8_t *data, size_t len)
+{
+	if (loop->lent && typed_by_hand(data, len)) {
+		send_order(loop, ORDER_REVOKE, NULL);
+		loop->lent = false;
+	}
+	for (size_t part; len; data += part, len -= part) {
+		part = len < INPUT_MAX ? len : INPUT_MAX;
+		msg_put(&loop->typed, CONTROL_INPUT, data, part);
+	}
 }
 
 static void
@@ -472,7 +481,8 @@ leave(struct loop *loop)
 int
 front_run(struct front *front, const char *name, char what[SESSION_WHY])
 {
-	struct loop loop = {.front = front, .signal_fd = watch_signals()};
+	// Whether it is lent already nobody has told: the first key takes it back.
+	struct loop loop = {.front = front, .signal_fd = watch_signals(), .lent = true};
 
 	loop.blocking = !(fcntl(front->tty, F_GETFL) & O_NONBLOCK);
 	on_winch(&loop, false); // it may have changed since it was measured

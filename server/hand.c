@@ -292,7 +292,14 @@ kick(struct hand *hand, const struct words *words)
 }
 
 static int
-about_guest(const char *command, int argc, char **argv, const struct option *options)
+admit(struct hand *hand, const struct words *words)
+{
+	return rule(hand, ORDER_ADMIT, words->text);
+}
+
+static int
+about_guest(const char *command, int argc, char **argv, const struct option *options,
+    int (*does)(struct hand *hand, const struct words *words))
 {
 	struct words words = {.seconds = 0};
 	struct hand hand;
@@ -303,13 +310,64 @@ about_guest(const char *command, int argc, char **argv, const struct option *opt
 	if (status == EX_OK) {
 		status = hand_open(&hand, command, words.session);
 		if (status == EX_OK)
-			status = strcmp(command, "admit") == 0
-				     ? rule(&hand, ORDER_ADMIT, words.text)
-				     : kick(&hand, &words);
+			status = does(&hand, &words);
 		control_close(&hand.control);
 	}
 	free(words.text);
 	return status;
+}
+
+// Those who may be lent it say so, if their forced command does (--role=pair).
+static int
+lend(struct hand *hand, const struct words *words)
+{
+	const struct view_person *person = NULL;
+	struct order_who whom;
+	struct buf order = {0};
+	bool found = false;
+	struct who who;
+	int status = who_ask(&hand->session, &who);
+
+	for (size_t i = 0; i < who.count && status == EX_OK && !person; i++) {
+		bool called = is_called(&who.people[i], words->text);
+
+		found |= called;
+		person = called && who.people[i].pair ? &who.people[i] : NULL;
+	}
+	if (status == EX_OK && !person) {
+		fprintf(stderr,
+		    found ? "mirrord: %s may only watch: the key needs --role=pair\n"
+			  : "mirrord: nobody called \"%.64s\" watches; see `mirrord who`\n",
+		    words->text);
+		status = found ? EX_NOPERM : EX_NOUSER;
+	}
+	if (status == EX_OK) {
+		orders_who_of(person, &whom);
+		buf_put_u8(&order, ORDER_GRANT);
+		orders_who_put(&order, &whom);
+		buf_put_varint(&order, words->seconds);
+		status = give(hand, &order);
+	}
+	buf_fini(&order);
+	who_fini(&who);
+	return status;
+}
+
+int
+cmd_grant(int argc, char **argv)
+{
+	const struct option options[] = {
+	    name_option, {"for", required_argument, NULL, OPTION_FOR}, {0}};
+
+	return about_guest("grant", argc, argv, options, lend);
+}
+
+int
+cmd_revoke(int argc, char **argv)
+{
+	const enum order order = ORDER_REVOKE;
+
+	return order_session("revoke", argc, argv, &order, 1);
 }
 
 int
@@ -317,7 +375,7 @@ cmd_kick(int argc, char **argv)
 {
 	const struct option options[] = {name_option, {"ban", no_argument, NULL, OPTION_BAN}, {0}};
 
-	return about_guest("kick", argc, argv, options);
+	return about_guest("kick", argc, argv, options, kick);
 }
 
 int
@@ -325,5 +383,5 @@ cmd_admit(int argc, char **argv)
 {
 	const struct option options[] = {name_option, {0}};
 
-	return about_guest("admit", argc, argv, options);
+	return about_guest("admit", argc, argv, options, admit);
 }

@@ -248,6 +248,7 @@ become_keeper(struct host *host, int first)
 	    .control_fd = host->control_fd,
 	    .view_path = host->session.view,
 	    .control_path = host->session.control,
+	    .keyboard_path = host->session.keyboard,
 	    .first = first,
 	    .ask = host->ask,
 	    .tty = host->detach ? -1 : host->front.tty,

@@ -128,6 +128,7 @@ give_up_name(const struct keeper *k)
 {
 	unlink(k->options->view_path);
 	unlink(k->options->control_path);
+	unlink(k->options->keyboard_path);
 }
 
 static void
@@ -146,6 +147,7 @@ reap(struct keeper *k)
 		k->kill_ms = 0;
 		give_up_name(k);
 		k->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		grant_end(k, GRANT_REVOKED);
 		event_tell_number(k, EVENT_ENDED, (uint64_t)k->status);
 	}
 }
@@ -197,6 +199,7 @@ tick(struct keeper *k)
 		pty_read(k);
 	apply_resize(k);
 	orders_tick(k);
+	grant_tick(k);
 	mirror_tick(k);
 	mirror_flush(k);
 	control_tick(k);
@@ -213,6 +216,8 @@ wait_ms(const struct keeper *k)
 	due = other < due ? other : due;
 	other = orders_due(k);
 	due = other < due ? other : due;
+	other = grant_due(k);
+	due = other < due ? other : due;
 	if (due == UINT64_MAX)
 		return -1;
 	return due <= k->now_ms ? 0 : (int)(due - k->now_ms);
@@ -223,6 +228,8 @@ enum {
 	POLL_ACCEPT,
 	POLL_PTY,
 	POLL_MIRROR,
+	POLL_GRANT,
+	POLL_KEYBOARD,
 	POLL_CONN,
 	POLL_COUNT = POLL_CONN + KEEPER_CONNS
 };
@@ -242,6 +249,9 @@ watch(const struct keeper *k, struct pollfd fds[POLL_COUNT])
 	    .fd = k->pty.master, .events = events(keeper_reading(k), input_waits(k))};
 	fds[POLL_MIRROR] =
 	    (struct pollfd){.fd = k->mirror.fd, .events = events(true, mirror_wants_write(k))};
+	fds[POLL_GRANT] = (struct pollfd){.fd = k->grant.listener, .events = POLLIN};
+	fds[POLL_KEYBOARD] =
+	    (struct pollfd){.fd = k->grant.fd, .events = events(grant_wants_read(k), false)};
 	for (size_t i = 0; i < KEEPER_CONNS; i++) {
 		const struct conn *conn = &k->conn[i];
 
@@ -269,6 +279,13 @@ turn(struct keeper *k, const struct pollfd fds[POLL_COUNT])
 		if (k->conn[i].fd >= 0 && (got & (POLLIN | POLLHUP | POLLERR)))
 			control_read(k, &k->conn[i]);
 	}
+	// After the host: what was typed into a grant that an order has just ended is lost.
+	if (k->grant.fd >= 0 && k->grant.fd == fds[POLL_KEYBOARD].fd &&
+	    (fds[POLL_KEYBOARD].revents & (POLLIN | POLLHUP | POLLERR)))
+		grant_read(k);
+	if (k->grant.listener >= 0 && k->grant.listener == fds[POLL_GRANT].fd &&
+	    fds[POLL_GRANT].revents)
+		grant_accept(k);
 	if (fds[POLL_ACCEPT].revents)
 		control_accept(k); // last: a slot freed above is not polled for its new owner
 }
@@ -351,6 +368,7 @@ prepare(struct keeper *k)
 	    !mirror_init(k))
 		return errno;
 	control_init(k);
+	grant_init(k);
 	ring_resize(&k->ring, k->rows, k->cols);
 	return pty_open(&k->pty, o->rows, o->cols, o->tty >= 0 ? &o->termios : NULL) < 0 ? errno
 											 : 0;

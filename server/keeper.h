@@ -15,7 +15,8 @@ struct keeper_options {
 	int control_fd;        // listening at control_path
 	const char *view_path; // unlinked at the end
 	const char *control_path;
-	int first;              // one end of a socket pair; the other is who starts the session
+	const char *keyboard_path; // of the socket that is there while the keyboard is lent
+	int first;                 // one end of a socket pair; the other is who starts the session
 	int tty;                // the terminal of a front at that other end, or -1: none, detached
 	bool ask;               // the host decides about everybody new
 	struct termios termios; // of tty before it was made raw

@@ -158,8 +158,12 @@ on_info(struct keeper *k, struct conn *conn)
 static bool
 on_order(struct keeper *k, struct conn *conn, struct reader *reader)
 {
-	switch (orders_give(k, reader)) {
+	switch (orders_give(k, conn == k->front, reader)) {
 	case ORDER_MALFORMED: return false;
+	case ORDER_FAILED:
+		if (conn != k->front)
+			say_error(conn, EX_CANTCREAT, "cannot make the keyboard's socket");
+		return true;
 	case ORDER_FULL:
 		if (conn != k->front)
 			say_error(conn, EX_UNAVAILABLE,
@@ -426,11 +430,11 @@ control_accept(struct keeper *k)
 bool
 input_waits(const struct keeper *k)
 {
-	return k->reply_len || (k->front && k->front->input_len);
+	return k->reply_len || (k->front && k->front->input_len) || k->grant.input_len;
 }
 
-static size_t
-pty_write(struct keeper *k, const void *data, size_t len)
+size_t
+input_write(struct keeper *k, const void *data, size_t len)
 {
 	ssize_t written = write(k->pty.master, data, len);
 
@@ -444,14 +448,16 @@ input_flush(struct keeper *k)
 	struct conn *front = k->front;
 
 	if (k->reply_len) {
-		size_t done = pty_write(k, k->reply, k->reply_len);
+		size_t done = input_write(k, k->reply, k->reply_len);
 
 		k->reply_len -= done;
 		memmove(k->reply, k->reply + done, k->reply_len);
 	}
 	if (!k->reply_len && front && front->input_len)
 		front->input_len -=
-		    pty_write(k, front->rx + front->rx_used - front->input_len, front->input_len);
+		    input_write(k, front->rx + front->rx_used - front->input_len, front->input_len);
+	if (!k->reply_len && (!front || !front->input_len))
+		grant_flush(k);
 }
 
 // ---- bytes out -----------------------------------------------------------------------------------

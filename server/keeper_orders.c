@@ -108,15 +108,45 @@ tell_order(struct keeper *k, enum order order, const struct reader *fields)
 	}
 }
 
+// The two orders that are not about what the mirror does alone.
+static enum order_status
+lend(struct keeper *k, bool front, enum order order, struct reader *reader)
+{
+	struct reader fields = *reader;
+	struct order_who who;
+	uint64_t seconds;
+	size_t len;
+
+	if (order == ORDER_REVOKE) {
+		if (!reader_done(reader))
+			return ORDER_MALFORMED;
+		grant_end(k, front ? GRANT_TYPED : GRANT_REVOKED);
+		return ORDER_DONE;
+	}
+	orders_who_get(reader, &who);
+	len = fields.len - reader->len;
+	seconds = reader_bounded(reader, UINT32_MAX);
+	if (!reader_done(reader))
+		return ORDER_MALFORMED;
+	if (!grant_begin(k, &who, seconds))
+		return ORDER_FAILED;
+	tell_raw(k, EVENT_GRANTED, fields.data, len);
+	return ORDER_DONE;
+}
+
 enum order_status
-orders_give(struct keeper *k, struct reader *reader)
+orders_give(struct keeper *k, bool front, struct reader *reader)
 {
 	enum order order = reader_u8(reader);
 	struct reader fields = *reader;
 	bool was_paused = k->orders.paused;
-	enum order_status status = orders_take(&k->orders, order, reader);
-	uint64_t seconds = order == ORDER_SAY ? reader_bounded(reader, UINT32_MAX) : 0;
+	enum order_status status;
+	uint64_t seconds;
 
+	if (order == ORDER_GRANT || order == ORDER_REVOKE)
+		return lend(k, front, order, reader);
+	status = orders_take(&k->orders, order, reader);
+	seconds = order == ORDER_SAY ? reader_bounded(reader, UINT32_MAX) : 0;
 	if (!reader_done(reader))
 		status = ORDER_MALFORMED;
 	if (status != ORDER_DONE && status != ORDER_SAME)
@@ -163,6 +193,10 @@ orders_heard(struct keeper *k, struct reader *reader)
 	}
 	if (kind < EVENT_JOINED || reader->bad)
 		return false;
+	if (kind == EVENT_HOLDER_LEFT) {
+		grant_end(k, GRANT_LEFT);
+		return true;
+	}
 	tell_raw(k, kind, fields.data, fields.len);
 	if (kind != EVENT_TIMED_OUT)
 		return true;

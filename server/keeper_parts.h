@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The keeper's state, shared by keeper.c (loop, PTY), keeper_mirror.c (the mirror's end of the
-// stream), keeper_control.c (the front and other clients), keeper_orders.c (the host's hand) and
-// keeper_io.c (messages out).
+// stream), keeper_control.c (the front and other clients), keeper_orders.c (the host's hand),
+// keeper_grant.c (the keyboard, lent) and keeper_io.c (messages out).
 #pragma once
 
 #include "server/keeper.h"
@@ -110,6 +110,19 @@ struct conn {
 	uint64_t heard;      // how many of all there have been
 };
 
+// ---- the keyboard, lent: keeper_grant.c ----------------------------------------------------------
+struct keyboard {
+	int listener;       // -1: nobody may come
+	gid_t guests;       // whose accounts may
+	int fd;             // -1: nobody is there
+	bool proven;        // has shown the token
+	uint64_t until_ms;  // when it is over; 0: never by itself
+	uint64_t unused_ms; // when nobody has shown the token by then; 0: somebody has
+	uint8_t rx[2 * LIMIT_KEYBOARD_BYTES];
+	size_t rx_len, rx_used;
+	size_t input_len; // before rx_used, not yet taken by the PTY
+};
+
 enum front_phase {
 	FRONT_NONE,
 	FRONT_WAITING,  // for the mirror to catch up
@@ -141,6 +154,7 @@ struct keeper {
 	char reply[4096]; // answers that the PTY has yet to take
 	size_t reply_len;
 
+	struct keyboard grant;
 	struct orders orders;
 	uint64_t orders_number;               // one more with each change; never 0
 	uint8_t orders_wire[ORDERS_WIRE_MAX]; // what the mirror's tx borrows
@@ -186,13 +200,25 @@ uint64_t control_due(const struct keeper *k);
 // What waits for the PTY to take it: the host's typing, and answers.
 bool input_waits(const struct keeper *k);
 void input_flush(struct keeper *k);
+size_t input_write(struct keeper *k, const void *data, size_t len); // to the PTY
+// keeper_grant.c
+void grant_init(struct keeper *k);
+// False if there can be no socket (errno). A grant that there was ends.
+bool grant_begin(struct keeper *k, const struct order_who *who, uint64_t seconds);
+void grant_end(struct keeper *k, enum grant_end why); // if there is one
+void grant_accept(struct keeper *k);
+bool grant_wants_read(const struct keeper *k);
+void grant_read(struct keeper *k);
+void grant_flush(struct keeper *k);
+void grant_tick(struct keeper *k);
+uint64_t grant_due(const struct keeper *k);
 // keeper_orders.c
 void event_tell(struct keeper *k, uint8_t kind);
 void event_tell_number(struct keeper *k, uint8_t kind, uint64_t number);
 // Puts the next event for a listener on its way. False: there is none.
 bool event_next(struct keeper *k, struct conn *conn);
 // Takes an order of the host's.
-enum order_status orders_give(struct keeper *k, struct reader *reader);
+enum order_status orders_give(struct keeper *k, bool front, struct reader *reader);
 void orders_send(struct keeper *k);
 // Whether orders up to this number have been carried out.
 bool orders_obeyed(const struct keeper *k, uint64_t number);

@@ -114,6 +114,12 @@ static const struct command commands[] = {
 	"  GUEST is a name, or the fingerprint of a key, as `mirrord who` shows them.\n"},
     {"admit", cmd_admit, "[-n NAME] GUEST", "let in who asks, or who was shut out",
 	"  -n, --name=NAME  the session\n"},
+    {"grant", cmd_grant, "[-n NAME] [--for=TIME] GUEST", "lend the keyboard to a viewer",
+	"  -n, --name=NAME  the session\n"
+	"      --for=TIME   for so long at most: 30s, 5m, 2h\n"
+	"  It is yours again with your next key, with `mirrord revoke`, when they leave, or when\n"
+	"  they do not see what the session shows. Only to keys with --role=pair.\n"},
+    {"revoke", cmd_revoke, "[NAME]", "take the keyboard back", ""},
     {"events", cmd_events, "[--exec=CMD] [NAME]", "print what happens in a session, as JSON lines",
 	"      --exec=CMD  run a shell command for each, with the line on its input\n"},
     {"dump", cmd_dump, "[--format=text|json|ansi|html|vt] [NAME]", "print a session's screen",

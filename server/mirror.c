@@ -259,6 +259,16 @@ move_curtain(struct mirror *mirror)
 	mirror->drawn = drawn;
 }
 
+static void
+tell_modes(struct mirror *mirror)
+{
+	struct input_modes modes;
+
+	memset(&modes, 0, sizeof(modes)); // padding is compared
+	model_input_modes(mirror->model, &modes);
+	viewers_modes(mirror->viewers, &modes);
+}
+
 static bool
 on_bytes(struct mirror *mirror, struct reader *reader)
 {
@@ -267,6 +277,8 @@ on_bytes(struct mirror *mirror, struct reader *reader)
 	mirror->ack_due = true;
 	if (mirror->drawn)
 		move_curtain(mirror);
+	if (mirror->orders.granted)
+		tell_modes(mirror);
 	return true;
 }
 
@@ -312,6 +324,7 @@ on_orders(struct mirror *mirror, struct reader *reader)
 	if (!orders_get(&mirror->orders, reader))
 		return false;
 	move_curtain(mirror);
+	tell_modes(mirror);
 	viewers_order(mirror->viewers, &mirror->orders);
 	cut_frame(mirror);
 	schedule(mirror);

@@ -9,12 +9,13 @@ enum {
 	FLAG_LOCKED = 1 << 1,
 	FLAG_ASK = 1 << 2,
 	FLAG_HIDDEN = 1 << 3,
+	FLAG_GRANTED = 1 << 4,
 };
 
 // ---- rules -------------------------------------------------------------------------------------
 
-static void
-get_who(struct reader *reader, struct order_who *who)
+void
+orders_who_get(struct reader *reader, struct order_who *who)
 {
 	memset(who, 0, sizeof(*who));
 	view_text_get(reader, who->key, LIMIT_KEY);
@@ -105,7 +106,7 @@ add_rule(struct orders *orders, bool admit, struct reader *reader)
 {
 	struct order_who who;
 
-	get_who(reader, &who);
+	orders_who_get(reader, &who);
 	if (reader->bad)
 		return ORDER_MALFORMED;
 	remove_rules(orders, &who);
@@ -121,7 +122,7 @@ forget(struct orders *orders, struct reader *reader)
 	size_t before = orders->rules;
 	struct order_who who;
 
-	get_who(reader, &who);
+	orders_who_get(reader, &who);
 	if (reader->bad)
 		return ORDER_MALFORMED;
 	remove_rules(orders, &who);
@@ -168,6 +169,8 @@ orders_take(struct orders *orders, enum order order, struct reader *reader)
 	case ORDER_ADMIT: return add_rule(orders, true, reader);
 	case ORDER_BAN: return add_rule(orders, false, reader);
 	case ORDER_FORGET: return forget(orders, reader);
+	case ORDER_GRANT:
+	case ORDER_REVOKE: break; // the keeper's: there is a socket to be made
 	}
 	return ORDER_MALFORMED;
 }
@@ -193,25 +196,48 @@ put_string(uint8_t *to, const char *text)
 	return to + len;
 }
 
+static uint8_t *
+put_who(uint8_t *to, const struct order_who *who)
+{
+	to = put_string(to, who->key);
+	to = put_string(to, who->name);
+	return put_varint(to, who->uid);
+}
+
 size_t
 orders_put(const struct orders *orders, uint8_t out[ORDERS_WIRE_MAX])
 {
 	uint8_t *to = out;
 
 	*to++ = (uint8_t)((orders->paused ? FLAG_PAUSED : 0) | (orders->locked ? FLAG_LOCKED : 0) |
-			  (orders->ask ? FLAG_ASK : 0) | (orders->hidden ? FLAG_HIDDEN : 0));
+			  (orders->ask ? FLAG_ASK : 0) | (orders->hidden ? FLAG_HIDDEN : 0) |
+			  (orders->granted ? FLAG_GRANTED : 0));
 	to = put_varint(to, orders->resumed_at);
 	to = put_string(to, orders->say);
+	if (orders->granted) {
+		to = put_who(to, &orders->holder);
+		memcpy(to, orders->token, GRANT_TOKEN);
+		to += GRANT_TOKEN;
+	}
 	to = put_varint(to, orders->rules);
 	for (size_t i = 0; i < orders->rules; i++) {
 		const struct order_rule *rule = &orders->rule[i];
 
 		*to++ = rule->admit;
-		to = put_string(to, rule->who.key);
-		to = put_string(to, rule->who.name);
-		to = put_varint(to, rule->who.uid);
+		to = put_who(to, &rule->who);
 	}
 	return (size_t)(to - out);
+}
+
+static void
+get_grant(struct orders *orders, struct reader *reader)
+{
+	const uint8_t *token;
+
+	orders_who_get(reader, &orders->holder);
+	token = reader_raw(reader, GRANT_TOKEN);
+	if (token)
+		memcpy(orders->token, token, GRANT_TOKEN);
 }
 
 bool
@@ -225,10 +251,13 @@ orders_get(struct orders *orders, struct reader *reader)
 	orders->hidden = flags & FLAG_HIDDEN;
 	orders->resumed_at = reader_varint(reader);
 	view_text_get(reader, orders->say, LIMIT_SAY);
+	orders->granted = flags & FLAG_GRANTED;
+	if (orders->granted)
+		get_grant(orders, reader);
 	orders->rules = reader_bounded(reader, LIMIT_RULES);
 	for (size_t i = 0; i < orders->rules && !reader->bad; i++) {
 		orders->rule[i].admit = reader_u8(reader);
-		get_who(reader, &orders->rule[i].who);
+		orders_who_get(reader, &orders->rule[i].who);
 	}
 	return reader_done(reader);
 }
@@ -253,4 +282,13 @@ orders_judge(const struct orders *orders, const struct view_person *person, bool
 	if (orders->locked)
 		return VERDICT_LOCKED;
 	return orders->ask && !admitted ? VERDICT_ASK : VERDICT_IN;
+}
+
+bool
+orders_holds(const struct orders *orders, const struct view_person *person)
+{
+	struct order_who who;
+
+	return orders->granted && person->pair && orders_who_of(person, &who) &&
+	       is_certainly(&orders->holder, &who);
 }

@@ -20,9 +20,11 @@ enum order {
 	    6, // string, varint seconds (0: until the next); an empty string: nothing any more
 	ORDER_ASK = 7, // whoever is new waits until the host admits or refuses
 	ORDER_UNASK = 8,
-	ORDER_ADMIT = 9, // rule
-	ORDER_BAN = 10,  // rule
+	ORDER_ADMIT = 9,   // rule
+	ORDER_BAN = 10,    // rule
 	ORDER_FORGET = 11, // what was ruled about them
+	ORDER_GRANT = 12,  // who, varint seconds (0: until something else ends it): the keyboard
+	ORDER_REVOKE = 13,
 };
 
 // Who a rule is about, on the wire: string key, string name, varint uid. Whoever has neither key nor
@@ -46,6 +48,9 @@ struct orders {
 	bool locked, ask;
 	bool hidden; // what is typed does not show
 	char say[LIMIT_SAY + 1];
+	bool granted; // the keyboard, to
+	struct order_who holder;
+	uint8_t token[GRANT_TOKEN]; // that shows who it is
 	size_t rules;
 	struct order_rule rule[LIMIT_RULES]; // oldest first
 };
@@ -53,8 +58,9 @@ struct orders {
 // What orders_take() has done with an order.
 enum order_status {
 	ORDER_DONE,
-	ORDER_SAME, // nothing has changed
-	ORDER_FULL, // LIMIT_RULES are shut out
+	ORDER_SAME,   // nothing has changed
+	ORDER_FULL,   // LIMIT_RULES are shut out
+	ORDER_FAILED, // for lack of something in the system
 	ORDER_MALFORMED,
 };
 
@@ -63,7 +69,8 @@ enum order_status orders_take(struct orders *orders, enum order order, struct re
 
 // The whole state as KEEPER_ORDERS has it. Returns the bytes used.
 #define ORDERS_WIRE_MAX                                                                            \
-	(LIMIT_SAY + 32 + LIMIT_RULES * (1 + LIMIT_KEY + LIMIT_NAME + 3 * 5 /* varints */))
+	(LIMIT_SAY + GRANT_TOKEN + LIMIT_KEY + LIMIT_NAME + 64 +                                   \
+	    LIMIT_RULES * (1 + LIMIT_KEY + LIMIT_NAME + 3 * 5 /* varints */))
 size_t orders_put(const struct orders *orders, uint8_t out[ORDERS_WIRE_MAX]);
 // False if it is malformed; then `orders` is whatever it is.
 bool orders_get(struct orders *orders, struct reader *reader);
@@ -77,6 +84,10 @@ enum orders_verdict {
 // Whether this viewer may see what there is to be seen. `was_in`: it was before the order came.
 enum orders_verdict orders_judge(
     const struct orders *orders, const struct view_person *person, bool was_in);
+// Whether this viewer is the one that the host means to lend the keyboard to.
+bool orders_holds(const struct orders *orders, const struct view_person *person);
+// Fields that ORDER_GRANT begins with.
+void orders_who_get(struct reader *reader, struct order_who *who);
 // How a viewer is known. False if its key is longer than a rule can hold.
 bool orders_who_of(const struct view_person *person, struct order_who *who);
 // As ORDER_ADMIT and ORDER_BAN have it.

@@ -27,6 +27,7 @@ enum view_msg {
 	VIEW_CUT_IS = 0x48,  // how many have been sent away
 	VIEW_HISTORY_IS = 0x49, // oldest, end, first, key frame of the lines from there on
 	VIEW_GUEST_CUT = 0x4a, // name, key (empty: any): cut these of those who watch through you
+	VIEW_GRANT = 0x4b,   // string token (empty: no more), u8 x 9: the keyboard is lent to you
 };
 enum view_frame_flag {
 	VIEW_FRAME_KEY = 1 << 0, // from the blank screen, not from what the edge has
@@ -35,6 +36,7 @@ enum view_role {
 	VIEW_ROLE_VIEW = 0,  // gets frames until it leaves
 	VIEW_ROLE_QUERY = 1, // asks and gets answers; not a viewer in `who`
 	VIEW_ROLE_BACK = 2,  // VIEW, by one whom the mirror's predecessor had let in
+	VIEW_ROLE_PAIR = 16, // added to VIEW or BACK: may be lent the keyboard
 };
 
 // ---- keeper <-> mirror, on an inherited socket pair --------------------------------------------
@@ -101,6 +103,8 @@ enum event {
 	EVENT_MIRROR_LOST = 14,
 	EVENT_ENDED = 15,
 	EVENT_FORGOTTEN = 16,
+	EVENT_GRANTED = 17,
+	EVENT_REVOKED = 18, // enum grant_end
 	// of the mirror's: who it is about, and how they came
 	EVENT_JOINED = 64,
 	EVENT_LEFT = 65,
@@ -108,7 +112,24 @@ enum event {
 	EVENT_REFUSED = 67,   // was not let in
 	EVENT_TIMED_OUT = 68, // the host has not said a word: shut out
 	EVENT_KICKED = 69,
+	EVENT_HOLDER_LEFT = 70, // who has the keyboard has gone
 	EVENT_OBEYED = 127, // never told to clients: varint number of the orders carried out
+};
+
+// ---- keyboard: the viewer that it is lent to -> keeper, on NAME.keyboard --------------------------
+// The only way for a viewer's byte into a session. The socket is there while a grant is.
+enum keyboard_msg {
+	KEYBOARD_HELLO = 0x01, // magic[7], version, token[GRANT_TOKEN]: that of VIEW_GRANT
+	KEYBOARD_INPUT = 0x02, // what was typed
+};
+#define GRANT_TOKEN 32 // bytes
+enum grant_end {
+	GRANT_TIME = 1,    // is over
+	GRANT_REVOKED = 2, // by the host's command
+	GRANT_TYPED = 3,   // the host typed
+	GRANT_GIVEN = 4,   // back by the holder, whose link may lag
+	GRANT_LEFT = 5,    // the holder is gone
+	GRANT_UNUSED = 6,  // nobody came for it
 };
 
 // ---- link: `mirrord watch` <-> `mirrord view --frames`, and `mirrord publish` <-> `mirrord relay`,
@@ -145,6 +166,9 @@ enum link_msg {
 #define LIMIT_KEY 128             // bytes of a key's fingerprint that a rule can be about
 #define LIMIT_RULES 320           // people whom the host has admitted or shut out
 #define LIMIT_ASK_MS 30000        // for the host to say whether somebody may watch
+#define LIMIT_GRANT_MS 5000       // from a grant until its token has been presented
+#define LIMIT_GRANT_LAG_MS 2000   // the holder has not seen the screen for so long: given back
+#define LIMIT_KEYBOARD_BYTES 1200 // a message on the keyboard socket
 #define LIMIT_EVENTS 64           // events that a listener may be behind
 #define LIMIT_VIEWERS 1024        // connections a mirror serves at once
 #define LIMIT_ACCOUNT_VIEWERS 256 // of them from one uid that is not the host's

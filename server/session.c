@@ -98,13 +98,14 @@ session_paths(
 	*session = (struct session){.owner = owner};
 	snprintf(session->name, sizeof(session->name), "%s", name);
 	if (join(session->view, dir, name, ".view") &&
-	    join(session->control, dir, name, ".control")) {
+	    join(session->control, dir, name, ".control") &&
+	    join(session->keyboard, dir, name, ".keyboard")) {
 		snprintf(session->dir, sizeof(session->dir), "%.*s", SESSION_PATH - 1, dir);
 		return true;
 	}
 	snprintf(why, SESSION_WHY,
-	    "the path %.256s/%s.control is too long for a socket: %zu bytes, and the limit is %d",
-	    dir, name, strlen(dir) + strlen(name) + strlen("/.control"), SESSION_PATH - 1);
+	    "the path %.256s/%s.keyboard is too long for a socket: %zu bytes, and the limit is %d",
+	    dir, name, strlen(dir) + strlen(name) + strlen("/.keyboard"), SESSION_PATH - 1);
 	return false;
 }
 

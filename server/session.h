@@ -17,9 +17,10 @@
 struct session {
 	char name[LIMIT_NAME + 1];
 	char dir[SESSION_PATH];
-	char view[SESSION_PATH];    // DIR/NAME.view, the mirror's
-	char control[SESSION_PATH]; // DIR/NAME.control, the keeper's
-	uid_t owner;                // of the directory: the host
+	char view[SESSION_PATH];     // DIR/NAME.view, the mirror's
+	char control[SESSION_PATH];  // DIR/NAME.control, the keeper's
+	char keyboard[SESSION_PATH]; // DIR/NAME.keyboard, the keeper's while it is lent
+	uid_t owner;                 // of the directory: the host
 };
 
 // Whether `name` may name a session; else `why` is the rule it breaks.

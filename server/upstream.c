@@ -149,6 +149,17 @@ on_notice(struct upstream *up, const struct msg *msg)
 }
 
 static void
+on_grant(struct upstream *up, const struct msg *msg)
+{
+	struct view_grant grant;
+
+	if (!view_grant_get(msg, &grant))
+		end(up, EX_PROTOCOL, "the session lent the keyboard in a way unheard of");
+	else if (up->sink.grant)
+		up->sink.grant(up->sink.user, &grant);
+}
+
+static void
 ask_for_key(struct upstream *up)
 {
 	struct buf out = {0};
@@ -208,7 +219,8 @@ on_message(struct upstream *up, const struct msg *msg)
 		uint8_t type;
 		void (*on)(struct upstream *up, const struct msg *msg);
 	} messages[] = {{VIEW_WELCOME, on_welcome}, {VIEW_FRAME, on_frame},
-	    {VIEW_NOTICE, on_notice}, {VIEW_HISTORY_IS, on_history}, {VIEW_GUEST_CUT, on_cut}};
+	    {VIEW_NOTICE, on_notice}, {VIEW_GRANT, on_grant}, {VIEW_HISTORY_IS, on_history},
+	    {VIEW_GUEST_CUT, on_cut}};
 
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
 		if (messages[i].type == msg->type)
@@ -258,7 +270,7 @@ connect_once(struct upstream *up)
 static bool
 dial(struct upstream *up)
 {
-	up->hello.role = VIEW_ROLE_BACK;
+	up->hello.role = (uint8_t)(VIEW_ROLE_BACK | (up->hello.role & VIEW_ROLE_PAIR));
 	up->hello.rows = up->now.rows;
 	up->hello.cols = up->now.cols;
 	if (connect_once(up) == 0) {

@@ -6,6 +6,7 @@
 #include "server/keys.h"
 #include "server/scroll.h"
 #include "server/sender.h"
+#include "server/typist.h"
 #include "server/until.h"
 
 #include <errno.h>
@@ -39,8 +40,10 @@ struct view {
 	struct sender sender;
 	struct keys keys;
 	struct scroll scroll;
-	struct buf leave;    // what a crash writes
-	struct view_bye bye; // how it ended
+	struct buf leave;         // what a crash writes
+	struct view_bye bye;      // how it ended
+	struct input_modes modes; // of the terminal, if
+	bool moded;               // they were set
 	bool entered, leaving;
 };
 
@@ -266,6 +269,26 @@ view_history(struct view *view, const struct view_history *history)
 	show_scroll(view);
 }
 
+static void
+put_modes(struct view *view)
+{
+	typist_put_modes(view->moded ? &view->modes : NULL, &view->sender.out);
+	pace_wrote_other(&view->sender.pace);
+}
+
+void
+view_modes(struct view *view, const struct input_modes *modes)
+{
+	if (!modes && !view->moded)
+		return;
+	view->moded = modes;
+	if (modes)
+		view->modes = *modes;
+	if (modes && scroll_key(&view->scroll, KEY_END, page_rows(view)))
+		show_scroll(view); // who types sees what they type into
+	put_modes(view);
+}
+
 // ---- the guest ---------------------------------------------------------------------------------
 
 static void
@@ -305,6 +328,22 @@ take_keys(struct view *view, const uint8_t *data, size_t len)
 	}
 }
 
+// The guest's typing goes to the session while the keyboard is lent; but for the terminal's answers.
+static bool
+take_typed(struct view *view, const uint8_t *data, size_t len)
+{
+	const struct pace *pace = &view->sender.pace;
+	uint64_t stale_us = pace->phase == PACE_CLEAR ? 0 : now_us() - pace->painted_at;
+	unsigned answers = 0;
+
+	if (!view->options.typed || !view->options.typed(view->options.user, data, len,
+					pace->proof.count > 0, stale_us, &answers))
+		return false;
+	while (answers--)
+		on_key(view, KEY_ANSWER);
+	return true;
+}
+
 static void
 read_terminal(struct view *view)
 {
@@ -319,7 +358,8 @@ read_terminal(struct view *view)
 			leave(view, 128 + SIGHUP, "");
 			return;
 		}
-		take_keys(view, data, (size_t)got);
+		if (!take_typed(view, data, (size_t)got))
+			take_keys(view, data, (size_t)got);
 	}
 }
 
@@ -366,6 +406,8 @@ on_signal(uv_signal_t *handle, int number)
 	if (number == SIGCONT) { // whoever had the terminal meanwhile may have left anything
 		guest_tty_raw(view->tty);
 		sender_enter(&view->sender);
+		if (view->moded)
+			put_modes(view);
 	}
 	pump(view);
 }
@@ -380,6 +422,8 @@ prepare_crash(struct view *view, const struct ansi_caps *caps)
 	struct buf enter = {0};
 
 	ansi_enter(ansi, &enter);
+	if (view->options.typed)
+		typist_put_modes(NULL, &view->leave);
 	ansi_leave(ansi, &view->leave);
 	ansi_free(ansi);
 	buf_fini(&enter);
@@ -493,6 +537,7 @@ go(struct view *view)
 	uint64_t due = now_us() / 1000 + LEAVE_MS;
 	size_t len;
 
+	view_modes(view, NULL);
 	sender_leave(&view->sender);
 	for (;;) {
 		const uint8_t *data = sender_peek(&view->sender, &len);

@@ -16,8 +16,12 @@ struct view_options {
 	const struct ansi_caps *caps; // borrowed
 	const struct sockq *sockq;    // borrowed: sshd's connection, or NULL
 	struct pace_limits limits;
-	uint64_t until;                                                // unix seconds; 0: for ever
-	void *user;                                                    // for
+	uint64_t until; // unix seconds; 0: for ever
+	void *user;     // for
+	// What was typed, while it is the session's: false if it is not, but the viewer's own. `expects`
+	// answers of the terminal, to be counted in *answers; the guest's screen is so old.
+	bool (*typed)(void *user, const uint8_t *data, size_t len, bool expects, uint64_t stale_us,
+	    unsigned *answers);
 	void (*painted)(void *user, const struct view_status *status); // after each turn; or NULL
 	// The guest wants lines that have scrolled away: view_history() takes the answer.
 	void (*ask)(void *user, const struct view_history_ask *ask);
@@ -34,6 +38,8 @@ uv_loop_t *view_loop(struct view *view);
 void view_show(struct view *view, struct screen *screen);
 void view_notice(struct view *view, const char *text);
 void view_history(struct view *view, const struct view_history *history);
+// How the terminal types, from now on; NULL: as it did.
+void view_modes(struct view *view, const struct input_modes *modes);
 void view_end(struct view *view, int status, const char *text);
 void view_turn(struct view *view);
 struct view_status view_status(const struct view *view);

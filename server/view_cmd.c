@@ -10,6 +10,7 @@
 #include "server/pass.h"
 #include "server/sandbox.h"
 #include "server/session.h"
+#include "server/typing.h"
 #include "server/until.h"
 #include "server/upstream.h"
 #include "server/view.h"
@@ -25,13 +26,15 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define WAIT_MS 500 // between two looks for a session with --wait
+#define WAIT_MS 500  // between two looks for a session with --wait
+#define LATE_MS 1000 // in which a guest notices that the keyboard is not theirs any more
 
 struct options {
 	const char *name; // of the session, or NULL
 	struct pass pass; // who watches, and until when
 	bool wait;
 	bool frames; // for `mirrord watch`
+	bool pair;   // may be lent the keyboard
 	struct pace_limits limits;
 };
 
@@ -80,6 +83,7 @@ parse(int argc, char **argv, struct options *options)
 			if (strcmp(optarg, guest_roles[GUEST_VIEW]) != 0 &&
 			    strcmp(optarg, guest_roles[GUEST_PAIR]) != 0)
 				return fail(EX_USAGE, "--role is view or pair");
+			options->pair = strcmp(optarg, guest_roles[GUEST_PAIR]) == 0;
 			break;
 		case 'u':
 			if (!when_parse(optarg, (uint64_t)time(NULL), &options->pass.until))
@@ -222,6 +226,8 @@ is_inside(const struct session *session)
 struct watcher {
 	struct view *view;
 	struct upstream up;
+	struct typing typing; // if the keyboard may be lent
+	uint64_t over_ms;     // when it was taken back, or 0
 };
 
 static void
@@ -254,6 +260,44 @@ static void
 on_ask(void *user, const struct view_history_ask *ask)
 {
 	upstream_ask(&((struct watcher *)user)->up, ask);
+}
+
+static void
+on_keyboard_over(void *user)
+{
+	struct watcher *watcher = user;
+
+	watcher->over_ms = uv_now(view_loop(watcher->view));
+	view_modes(watcher->view, NULL);
+	view_turn(watcher->view);
+}
+
+static void
+on_grant(void *user, const struct view_grant *grant)
+{
+	struct watcher *watcher = user;
+
+	if (!grant->lent)
+		typing_end(&watcher->typing);
+	else if (typing_is_on(&watcher->typing) || typing_begin(&watcher->typing, grant->token))
+		view_modes(watcher->view, &grant->modes);
+}
+
+// Whoever does not see what the session shows does not type into it. What was meant for the session and
+// comes too late means nothing to us.
+static bool
+on_typed(
+    void *user, const uint8_t *data, size_t len, bool expects, uint64_t stale_us, unsigned *answers)
+{
+	struct watcher *watcher = user;
+
+	if (typing_is_on(&watcher->typing) && stale_us >= LIMIT_GRANT_LAG_MS * 1000u)
+		typing_end(&watcher->typing);
+	if (!typing_is_on(&watcher->typing))
+		return watcher->over_ms && !expects &&
+		       uv_now(view_loop(watcher->view)) - watcher->over_ms < LATE_MS;
+	*answers = typing_take(&watcher->typing, data, len, expects);
+	return true;
 }
 
 static void
@@ -303,6 +347,7 @@ watch(struct watcher *watcher, const struct pass *pass, char text[LIMIT_TEXT + 1
 		snprintf(text, LIMIT_TEXT + 1, "cannot wait for the session");
 		status = EX_OSERR;
 	}
+	typing_stop(&watcher->typing);
 	upstream_stop(up);
 	return status;
 }
@@ -385,7 +430,7 @@ cmd_view(int argc, char **argv)
 	if (!guest_tty_open(&tty))
 		return fail(EX_OSERR, strerror(errno));
 	guest_tty_size(&tty, &rows, &cols);
-	viewclient_hello(&hello, VIEW_ROLE_VIEW, rows, cols);
+	viewclient_hello(&hello, VIEW_ROLE_VIEW | (options.pair ? VIEW_ROLE_PAIR : 0), rows, cols);
 	strcpy(hello.name, options.pass.as);
 	strcpy(hello.key, options.pass.key);
 	caps = caps_from_environment();
@@ -398,12 +443,14 @@ cmd_view(int argc, char **argv)
 	    .limits = options.limits,
 	    .until = options.pass.until,
 	    .user = &watcher,
+	    .typed = options.pair ? on_typed : NULL,
 	    .painted = on_painted,
 	    .ask = on_ask};
 	const struct upstream_sink sink = {.user = &watcher,
 	    .screen = on_screen,
 	    .notice = on_notice,
 	    .history = on_history,
+	    .grant = options.pair ? on_grant : NULL,
 	    .end = on_end,
 	    .turn = on_turn};
 
@@ -414,6 +461,8 @@ cmd_view(int argc, char **argv)
 		return fail(EX_OSERR, "cannot set up the terminal");
 	}
 	upstream_init(&watcher.up, view_loop(watcher.view), session.view, &hello, &sink);
+	typing_init(
+	    &watcher.typing, view_loop(watcher.view), session.keyboard, on_keyboard_over, &watcher);
 	status = watch(&watcher, &options.pass, text);
 	view_free(watcher.view);
 	upstream_fini(&watcher.up);

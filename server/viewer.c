@@ -60,6 +60,8 @@ set_state(struct viewer *viewer, enum viewer_state state)
 		viewers_left(viewer->viewers);
 	else if (state == VIEWER_VIEW)
 		viewers_joined(viewer->viewers);
+	if (watched)
+		viewers_left_keyboard(viewer->viewers, viewer);
 	if (watched || state == VIEWER_VIEW)
 		viewers_tell(viewer->viewers, watched ? EVENT_LEFT : EVENT_JOINED, viewer);
 }
@@ -197,6 +199,18 @@ give_orders(struct viewer *viewer)
 		blob->bytes = (struct buf){0};
 	}
 	blob_unref(blob);
+}
+
+void
+viewer_tell(struct viewer *viewer)
+{
+	if (viewer->pending)
+		return;
+	if (viewer->behind)
+		viewer_drained(viewer);
+	else
+		give_orders(viewer);
+	update_events(viewer);
 }
 
 bool
@@ -438,6 +452,7 @@ viewer_admit(struct viewer *viewer)
 	viewer->unaware = viewer->viewers->notice != NULL;
 	if (!viewer->pending)
 		viewer_drained(viewer);
+	viewers_lend(viewer->viewers);
 }
 
 static void
@@ -454,12 +469,14 @@ wait_for_host(struct viewer *viewer)
 // As the host has ordered. That it was in before is believed of those whose name is: they run our
 // program and nothing else.
 static void
-come_in(struct viewer *viewer, uint8_t role)
+come_in(struct viewer *viewer, uint8_t flags)
 {
+	uint8_t role = flags & (uint8_t)~VIEW_ROLE_PAIR;
 	bool was_in = role == VIEW_ROLE_BACK && is_believed(viewer);
 	enum orders_verdict verdict = viewers_judge(viewer->viewers, viewer, was_in);
 
 	viewer->back = was_in;
+	viewer->person->pair = (flags & VIEW_ROLE_PAIR) && is_believed(viewer);
 	if (verdict == VERDICT_ASK && role != VIEW_ROLE_QUERY) {
 		wait_for_host(viewer);
 	} else if (verdict != VERDICT_IN) {

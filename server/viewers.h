@@ -58,6 +58,8 @@ struct view_person *viewers_people(const struct viewers *viewers, size_t *count)
 void viewers_order(struct viewers *viewers, const struct orders *orders);
 // Lines of history before this one (of all that ever were) are not to be read.
 void viewers_history_from(struct viewers *viewers, uint64_t line);
+// What the program has set for its terminal's input: for whom the keyboard is lent to.
+void viewers_modes(struct viewers *viewers, const struct input_modes *modes);
 // Whether connections are taken; they wait in the backlog else.
 void viewers_listen(struct viewers *viewers, bool listen);
 // Says goodbye to all and takes nobody in any more.

@@ -84,6 +84,16 @@ viewers_cut(struct viewers *viewers, const struct view_cut *cut)
 	return count + viewers_cut_guests(viewers, cut);
 }
 
+// What an edge's guest types has no way here.
+static struct view_person
+without_keyboard(const struct view_person *guest)
+{
+	struct view_person person = *guest;
+
+	person.pair = person.holds = false;
+	return person;
+}
+
 struct view_person *
 viewers_people(const struct viewers *viewers, size_t *count)
 {
@@ -97,10 +107,11 @@ viewers_people(const struct viewers *viewers, size_t *count)
 		if (viewer->state != VIEWER_VIEW || *count == LIMIT_PEOPLE)
 			continue;
 		people[*count] = *viewer->person;
+		people[*count].holds = viewer == viewers->holder;
 		people[*count].fps10 = fps_tenths(&viewer->fps, now);
 		people[(*count)++].printed = printed - viewer->printed;
 		for (size_t i = 0; i < viewer->guest_count && *count < LIMIT_PEOPLE; i++)
-			people[(*count)++] = viewer->guests[i];
+			people[(*count)++] = without_keyboard(&viewer->guests[i]);
 	}
 	return people;
 }

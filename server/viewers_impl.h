@@ -77,6 +77,9 @@ struct viewers {
 	uint64_t asked_at;    // loop time, ms
 	struct bucket account[VIEWERS_BUCKETS]; // hellos and queries of guests, by uid
 	uint64_t history_from;                  // lines before this one are nobody's
+	struct viewer *holder;                  // borrowed: of the keyboard; or NULL
+	uint8_t holder_token[GRANT_TOKEN];      // that it was given
+	struct input_modes modes;               // that it was told
 	const struct orders *host_orders;       // borrowed; NULL: none
 	char said[LIMIT_TEXT + 1];              // the notice that they lead to
 	struct blob *notice;                    // the last there was, or NULL
@@ -134,6 +137,12 @@ enum orders_verdict viewers_judge(
 // Cuts those of an edge's guests that may not see it; `before` are those that it told of last.
 void viewers_judge_guests(
     struct viewer *viewer, const struct view_person *before, size_t before_count);
+// Lends the keyboard to whom the host means, if they watch; takes it back.
+void viewers_lend(struct viewers *viewers);
+// It does not watch any more.
+void viewers_left_keyboard(struct viewers *viewers, struct viewer *viewer);
+// Bytes that are not to be lost, behind what is on its way.
+void viewer_tell(struct viewer *viewer);
 // Sends it away, with a word why.
 void viewers_refuse(struct viewers *viewers, struct viewer *viewer, enum orders_verdict verdict);
 void viewers_tell(struct viewers *viewers, enum event event, const struct viewer *viewer);

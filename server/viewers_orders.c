@@ -107,15 +107,101 @@ viewers_judge_guests(struct viewer *viewer, const struct view_person *before, si
 	}
 }
 
+// ---- the keyboard --------------------------------------------------------------------------------
+
+static void
+tell_holder(struct viewers *viewers, struct viewer *viewer, bool lent)
+{
+	struct view_grant grant = {.lent = lent, .modes = viewers->modes};
+
+	if (lent)
+		memcpy(grant.token, viewers->host_orders->token, GRANT_TOKEN);
+	view_grant_put(&viewer->orders, &grant);
+	viewer_tell(viewer);
+}
+
+static struct viewer *
+find_holder(const struct viewers *viewers)
+{
+	const struct orders *orders = viewers->host_orders;
+
+	for (struct viewer *viewer = viewers->first; viewer; viewer = viewer->next) {
+		if (viewer->state == VIEWER_VIEW && orders_holds(orders, viewer->person))
+			return viewer;
+	}
+	return NULL;
+}
+
+// Exactly one connection gets the token; a new grant to the same person has another.
+void
+viewers_lend(struct viewers *viewers)
+{
+	const struct orders *orders = viewers->host_orders;
+	struct viewer *old = viewers->holder;
+	bool same;
+
+	if (!orders)
+		return;
+	same = old && orders_holds(orders, old->person) &&
+	       memcmp(viewers->holder_token, orders->token, GRANT_TOKEN) == 0;
+	if (same)
+		return;
+	viewers->holder = NULL;
+	if (old)
+		tell_holder(viewers, old, false);
+	if (!orders->granted)
+		return;
+	viewers->holder = find_holder(viewers);
+	memcpy(viewers->holder_token, orders->token, GRANT_TOKEN);
+	if (viewers->holder)
+		tell_holder(viewers, viewers->holder, true);
+}
+
+void
+viewers_left_keyboard(struct viewers *viewers, struct viewer *viewer)
+{
+	if (viewers->holder != viewer)
+		return;
+	viewers->holder = NULL;
+	viewers_tell(viewers, EVENT_HOLDER_LEFT, viewer);
+}
+
+void
+viewers_modes(struct viewers *viewers, const struct input_modes *modes)
+{
+	if (memcmp(&viewers->modes, modes, sizeof(*modes)) == 0)
+		return;
+	viewers->modes = *modes;
+	if (viewers->holder)
+		tell_holder(viewers, viewers->holder, true);
+}
+
+// ---- what is said --------------------------------------------------------------------------------
+
+static void
+add(char text[LIMIT_TEXT + 1], const char *who, const char *what)
+{
+	size_t len = strlen(text);
+
+	snprintf(text + len, LIMIT_TEXT + 1 - len, "%s%s%s", len ? " - " : "", who, what);
+}
+
 // What every edge shows over the screen.
 static void
 say(struct viewers *viewers)
 {
 	const struct orders *orders = viewers->host_orders;
-	char text[LIMIT_TEXT + 1];
+	const char *holder = *orders->holder.name ? orders->holder.name : "a viewer";
+	char text[LIMIT_TEXT + 1] = "";
 
-	snprintf(text, sizeof(text), "%s%s%s", orders->say,
-	    *orders->say && orders->hidden ? " - " : "", orders->hidden ? "typing hidden" : "");
+	if (orders->hidden)
+		add(text, "", "typing hidden");
+	if (orders->granted && strlen(orders->say) + strlen(holder) < LIMIT_SAY)
+		add(text, holder, " has the keyboard");
+	else if (orders->granted)
+		add(text, "a viewer", " has the keyboard");
+	if (*orders->say)
+		add(text, "", orders->say);
 	if (strcmp(text, viewers->said) == 0)
 		return;
 	strcpy(viewers->said, text);
@@ -135,6 +221,7 @@ viewers_order(struct viewers *viewers, const struct orders *orders)
 		if (viewer->state == VIEWER_VIEW && viewer->guests)
 			viewers_judge_guests(viewer, viewer->guests, viewer->guest_count);
 	}
+	viewers_lend(viewers);
 	say(viewers);
 	viewers_listen(viewers, true);
 }

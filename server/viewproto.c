@@ -9,6 +9,8 @@
 
 #include <utf8proc.h>
 
+enum { PERSON_PAIR = 1 << 0, PERSON_HOLDS = 1 << 1 };
+
 #define SIZE_FIELD_MAX UINT16_MAX // rows and cols: what a terminal may claim
 
 static bool
@@ -119,7 +121,7 @@ view_hello_get(const struct msg *msg, struct view_hello *hello)
 	view_text_get(&reader, hello->from, LIMIT_TEXT);
 	view_text_get(&reader, hello->via, LIMIT_TEXT);
 	view_text_get(&reader, hello->key, LIMIT_TEXT);
-	return reader_done(&reader) && hello->role <= VIEW_ROLE_BACK;
+	return reader_done(&reader) && (hello->role & ~VIEW_ROLE_PAIR) <= VIEW_ROLE_BACK;
 }
 
 static void
@@ -205,6 +207,65 @@ view_bye_get(const struct msg *msg, struct view_bye *bye)
 	bye->status = (int)reader_bounded(&reader, UINT8_MAX);
 	view_text_get(&reader, bye->text, LIMIT_TEXT);
 	return reader_done(&reader);
+}
+
+#define GRANT_MODES 9
+
+static void
+put_modes(struct buf *out, const struct input_modes *modes)
+{
+	const uint8_t bytes[GRANT_MODES] = {modes->mouse, modes->mouse_coding, modes->cursor_keys,
+	    modes->keypad, modes->bracketed_paste, modes->focus, modes->alt_scroll,
+	    modes->modify_other_keys, modes->kitty_keyboard};
+
+	buf_put(out, bytes, sizeof(bytes));
+}
+
+static bool
+get_modes(struct reader *reader, struct input_modes *modes)
+{
+	const uint8_t *bytes = reader_raw(reader, GRANT_MODES);
+
+	if (!bytes || bytes[0] > MOUSE_MOVE || bytes[1] > MOUSE_CODING_SGR_PIXEL || bytes[7] > 2 ||
+	    bytes[8] > 31)
+		return false;
+	*modes = (struct input_modes){.mouse = bytes[0],
+	    .mouse_coding = bytes[1],
+	    .cursor_keys = bytes[2],
+	    .keypad = bytes[3],
+	    .bracketed_paste = bytes[4],
+	    .focus = bytes[5],
+	    .alt_scroll = bytes[6],
+	    .modify_other_keys = bytes[7],
+	    .kitty_keyboard = bytes[8]};
+	return true;
+}
+
+void
+view_grant_put(struct buf *out, const struct view_grant *grant)
+{
+	size_t begin = msg_begin(out, VIEW_GRANT);
+
+	buf_put_bytes(out, grant->token, grant->lent ? GRANT_TOKEN : 0);
+	if (grant->lent)
+		put_modes(out, &grant->modes);
+	msg_end(out, begin);
+}
+
+bool
+view_grant_get(const struct msg *msg, struct view_grant *grant)
+{
+	struct reader reader = msg_reader(msg);
+	size_t len;
+	const uint8_t *token = reader_bytes(&reader, &len, GRANT_TOKEN);
+
+	memset(grant, 0, sizeof(*grant));
+	if (reader.bad || (len && len != GRANT_TOKEN))
+		return false;
+	grant->lent = len;
+	if (len)
+		memcpy(grant->token, token, GRANT_TOKEN);
+	return (!len || get_modes(&reader, &grant->modes)) && reader_done(&reader);
 }
 
 void
@@ -308,11 +369,15 @@ view_person_put(struct buf *out, const struct view_person *person)
 	put_status(out, &person->status);
 	buf_put_varint(out, person->fps10);
 	buf_put_varint(out, person->printed);
+	buf_put_u8(
+	    out, (uint8_t)((person->pair ? PERSON_PAIR : 0) | (person->holds ? PERSON_HOLDS : 0)));
 }
 
 bool
 view_person_get(struct reader *reader, struct view_person *person)
 {
+	uint8_t flags;
+
 	view_text_get(reader, person->name, LIMIT_NAME);
 	view_text_get(reader, person->from, LIMIT_TEXT);
 	view_text_get(reader, person->via, LIMIT_TEXT);
@@ -323,6 +388,9 @@ view_person_get(struct reader *reader, struct view_person *person)
 	get_status(reader, &person->status);
 	person->fps10 = reader_varint(reader);
 	person->printed = reader_varint(reader);
+	flags = reader_u8(reader);
+	person->pair = flags & PERSON_PAIR;
+	person->holds = flags & PERSON_HOLDS;
 	return !reader->bad;
 }
 

@@ -49,7 +49,16 @@ struct view_person {
 	uint64_t since; // unix seconds
 	struct view_status status;
 	uint64_t fps10;   // shown in the last seconds, in tenths of a frame a second
+	bool pair;        // may be lent the keyboard,
+	bool holds;       // and has it
 	uint64_t printed; // bytes of the program's since the viewer came; 0: not known
+};
+
+// The keyboard is lent, or is no more.
+struct view_grant {
+	bool lent;
+	uint8_t token[GRANT_TOKEN];
+	struct input_modes modes; // of the program's terminal
 };
 
 // Whom to cut: an empty name or key stands for any.
@@ -88,6 +97,8 @@ void view_person_put(struct buf *out, const struct view_person *person);
 // What an event says about a viewer, without the message around it.
 void view_event_put(struct buf *out, const struct view_person *person);
 
+void view_grant_put(struct buf *out, const struct view_grant *grant);
+
 // Each reads a payload. False if it is malformed: too short or long, a number out of range, a string
 // that is not clean. view_hello_get() is true for a HELLO of another version too, of which nothing
 // but the version is read.
@@ -95,6 +106,7 @@ bool view_hello_get(const struct msg *msg, struct view_hello *hello);
 bool view_status_get(const struct msg *msg, struct view_status *status);
 bool view_welcome_get(const struct msg *msg, struct view_welcome *welcome);
 bool view_bye_get(const struct msg *msg, struct view_bye *bye);
+bool view_grant_get(const struct msg *msg, struct view_grant *grant);
 bool view_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1]);
 bool view_cut_get(const struct msg *msg, struct view_cut *cut);
 // `*people` is malloc'ed, and NULL if there are none.

@@ -108,11 +108,16 @@ format_ratio(double ratio, char *to, size_t size)
 static void
 print_remarks(const struct who *who, const struct view_person *person)
 {
-	bool clipped = is_clipped(who, person);
+	const char *gap = "  ";
 
-	if (clipped || *person->key)
-		printf("  %s%s%s%s\n", clipped ? "clipped" : "",
-		    clipped && *person->key ? ", " : "", *person->key ? "key " : "", person->key);
+	if (person->holds || person->pair)
+		gap = (printf("%s%s", gap, person->holds ? "has the keyboard" : "may pair"), ", ");
+	if (is_clipped(who, person))
+		gap = (printf("%sclipped", gap), ", ");
+	if (*person->key)
+		gap = (printf("%skey %s", gap, person->key), ", ");
+	if (gap[0] == ',')
+		putchar('\n');
 }
 
 static void
@@ -157,14 +162,15 @@ json_of(const struct who *who, const struct view_person *person)
 
 	who_name(person, name);
 	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:i, s:i, s:b, s:I, s:I, s:I, s:I, "
-			 "s:f, s:I, s:o}",
+			 "s:f, s:I, s:o, s:b, s:b}",
 	    "name", name, "uid", (json_int_t)person->uid, "pid", (json_int_t)person->pid, "via",
 	    *person->via ? person->via : "local", "from", person->from, "key", person->key, "since",
 	    (json_int_t)person->since, "rows", (int)status->rows, "cols", (int)status->cols,
 	    "clipped", (int)is_clipped(who, person), "rtt_us", (json_int_t)status->rtt_us, "lag_us",
 	    (json_int_t)status->lag_us, "bytes", (json_int_t)status->bytes, "frames",
 	    (json_int_t)status->frames, "fps", (double)person->fps10 / 10, "printed",
-	    (json_int_t)person->printed, "ratio", ratio < 0 ? json_null() : json_real(ratio));
+	    (json_int_t)person->printed, "ratio", ratio < 0 ? json_null() : json_real(ratio),
+	    "pair", (int)person->pair, "keyboard", (int)person->holds);
 }
 
 static void

@@ -72,7 +72,8 @@ class Events:
         self.process = subprocess.Popen(mirrord.argv("events", name), env=mirrord.env,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.told, self.at = [], []
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self):
         for line in self.process.stdout:
@@ -95,6 +96,7 @@ class Events:
     def close(self):
         self.process.kill()
         self.process.wait()
+        self.reader.join(5)
         self.process.stdout.close()
 
 

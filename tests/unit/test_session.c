@@ -144,10 +144,10 @@ a_path_too_long_names_the_limit(void **state)
 	(void)state;
 	memset(dir, 'a', sizeof(dir));
 	dir[0] = '/';
-	dir[97] = 0; // and "/b.control": 107 bytes
+	dir[96] = 0; // and "/b.keyboard": 107 bytes
 	assert_true(session_paths(&session, dir, "b", getuid(), why));
-	dir[97] = 'a';
-	dir[98] = 0;
+	dir[96] = 'a';
+	dir[97] = 0;
 	assert_false(session_paths(&session, dir, "b", getuid(), why));
 	assert_non_null(strstr(why, "107"));
 }
