@@ -29,6 +29,7 @@ int cmd_render(int argc, char **argv);
 int cmd_relay(int argc, char **argv);
 int cmd_web(int argc, char **argv); // becomes mirrord-web, which is in web/
 int cmd_doctor(int argc, char **argv);
+int cmd_invite(int argc, char **argv);
 
 // Hidden: what the keeper starts. argv: "mirror", the session's name, its start in unix seconds.
 int cmd_mirror(int argc, char **argv);

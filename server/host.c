@@ -3,6 +3,7 @@
 #include "server/commands.h"
 #include "server/events_cmd.h"
 #include "server/front.h"
+#include "server/invite.h"
 #include "server/keeper.h"
 #include "server/option.h"
 #include "server/publish.h"
@@ -382,6 +383,7 @@ start_publishing(struct host *host)
 static int
 run_session(struct host *host, char why[SESSION_WHY])
 {
+	char line[INVITE_LINE];
 	int status = open_session(host, why);
 
 	if (status != EX_OK)
@@ -407,6 +409,8 @@ run_session(struct host *host, char why[SESSION_WHY])
 		fprintf(stderr, "mirrord: --on-event: %s\n", why); // the session runs without it
 		*why = 0;
 	}
+	if (invite_here(&host->session, line))
+		fprintf(stderr, "mirrord: guests watch with   %s\n", line);
 	if (!host->detach)
 		return run_front(host);
 	print_started(host);

@@ -19,6 +19,7 @@
 //   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states,
 //                sight.c its pace under sshd
 //   relay_*.c    a machine where guests watch: make.c, record.c, run.c, sshd.c set it up
+//   invite.c     the line to hand out
 //   doctor*.c    what is open in such a set-up that should not be
 //   publish*.c   watching, for a relay: the same frames up through ssh; publink.c that link's state
 //   relay.c      what ssh runs there; relay_serve.c, _feed.c, _control.c the process that serves
@@ -166,6 +167,8 @@ static const struct command commands[] = {
 	"      --expires=TIME      30m, 2h, 7d; whoever watches is cut then (default: 24h)\n"
 	"      --uses=N|any        how often it can be opened (default: 1)\n"
 	"  invites lists them, revoke ends one and cuts who came through it.\n"},
+    {"invite", cmd_invite, "[NAME]", "print the line to hand out to guests",
+	"  With it stand those who have a key, and until when.\n"},
     {"doctor", cmd_doctor,
 	"[--user=NAME] [--authorized-keys=FILE] [--ssh=CMD] [-v] [--json] [[USER@]RELAY]",
 	"look for holes in a set-up for guests",

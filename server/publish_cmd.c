@@ -2,6 +2,7 @@
 // `mirrord publish`: options, which session, and who we are to the relay.
 #include "server/commands.h"
 #include "server/control.h"
+#include "server/invite.h"
 #include "server/option.h"
 #include "server/publish.h"
 #include "server/ssh.h"
@@ -101,7 +102,7 @@ publish_session(const struct session *session, const char *ssh, const char *rela
 {
 	static char *const again[] = {"-o", "ConnectTimeout=10", NULL};
 	struct publish_options options = {.relay = relay, .path = session->view};
-	char text[LIMIT_TEXT + 1];
+	char text[LIMIT_TEXT + 1], line[INVITE_LINE];
 	struct ssh_argv argv;
 	int status;
 
@@ -118,8 +119,11 @@ publish_session(const struct session *session, const char *ssh, const char *rela
 	ssh_argv_fini(&argv);
 	if (status != EX_OK)
 		return fail(status, text);
-	fprintf(stderr, "mirrord: published at %s as %s; mirrord publish --stop %s ends that\n",
-	    relay, publishing->name, relay);
+	invite_published(relay, line);
+	fprintf(stderr,
+	    "mirrord: published at %s as %s; mirrord publish --stop %s ends that\n"
+	    "mirrord: guests of that relay watch with   %s\n",
+	    relay, publishing->name, relay, line);
 	return EX_OK;
 }
 

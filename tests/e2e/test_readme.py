@@ -78,6 +78,7 @@ def follow(relay, section, terminals):
             terminal = terminals(Terminal(relay.argv(line, user), 24, 80, answers=ASKED))
             if "--publish" in line:
                 terminal.wait_for("published at")
+                terminal.wait_for("ssh -C guest@relay")
                 terminal.type("echo as the README says: $((6*7))\r")
                 left[line] = terminal
             elif user == "bob":
@@ -101,6 +102,7 @@ def ended(relay):
 def test_a_relay_with_root(relay, terminals, ended):
     left = follow(relay, "### With root: an account for guests", terminals)
     assert b"bob" in left["mirrord guest list"].bytes()
+    assert relay.run("mirrord invite", "laptop").stdout.startswith(b"ssh -C guest@relay\n")
     assert b"no hole in" in left["mirrord doctor"].bytes()
     for line in ("ssh -C guest@relay", "mirrord watch guest@relay"):  # bob was removed
         assert left[line].wait_exit() != 255, line

@@ -100,6 +100,31 @@ def test_no_line_of_a_key_opens_more_than_the_screen(machine):
     assert run.returncode != 0
 
 
+def test_a_host_is_told_which_line_to_hand_out(machine, terminals):
+    for name in ("alice", "carol"):
+        machine.add_user(name)
+    machine.run("mirrord relay setup --host=alice")
+    machine.keygen("bob")
+    host = terminals(machine.terminal("mirrord", "alice"))
+    host.wait_for("guests watch with   ssh -C guest@relay")
+    wait_until(lambda: b"shared" in machine.run("mirrord list", "alice").stdout)
+    said = machine.run("mirrord invite", "alice").stdout.decode()
+    assert said.startswith("ssh -C guest@relay\n") and "nobody has a key yet" in said
+    add = "mirrord guest add --yes --file=/root/.ssh/bob.pub"
+    machine.run(f"{add} --session=alice/shared --expires=2030-01-02T03:04Z")
+    said = lines(machine.run("mirrord invite shared", "alice"))
+    assert said[0] == "ssh -C guest@relay" and said[1].startswith("    bob, until 2030-01-02"), said
+    machine.run(f"{add} --session=alice/other")
+    assert "bob" not in machine.run("mirrord invite", "alice").stdout.decode()
+    # an account that guests come to without root's help
+    machine.host("carol", "shared", "sleep", "100000")
+    assert machine.run("mirrord invite", "carol", check=False).returncode == 69
+    machine.run("mirrord guest add --yes --file=- --name=bob", "carol",
+                stdin=machine.read("/root/.ssh/bob.pub").encode())
+    assert lines(machine.run("mirrord invite", "carol")) == ["ssh -C carol@relay", "    bob"]
+    machine.run("mirrord stop", "alice")
+
+
 def test_what_comes_after_the_snippet_holds_for_everybody(machine):
     machine.write("/etc/ssh/sshd_config.d/zz.conf", "MaxAuthTries 5\nAllowTcpForwarding local\n")
     machine.run("mirrord relay setup")
