@@ -44,10 +44,19 @@ join(char *list, size_t size, bool wanted, const char *word)
 		snprintf(list + len, size - len, "%s%s", len ? ", " : "", word);
 }
 
+// A key that publishes, and does nothing else, in somebody's own account.
+static bool
+is_publisher(const struct look *look, const struct keyopts *may)
+{
+	return !look->account->guests && may->has_command &&
+	       relay_login_runs(may->command, "relay");
+}
+
 // A line that lets a guest in: what it allows besides the screen.
 static void
 judge_guest(const struct look *look, const struct authkeys_line *line, const struct keyopts *may)
 {
+	bool publisher = is_publisher(look, may);
 	char doors[128] = "";
 
 	if (may->cert_authority)
@@ -58,7 +67,7 @@ judge_guest(const struct look *look, const struct authkeys_line *line, const str
 		    "nothing is forced on the key: it gets a shell");
 		return;
 	}
-	if (!may->has_command || !relay_login_is_view(may->command))
+	if (!publisher && (!may->has_command || !relay_login_runs(may->command, "view")))
 		hole(look, line, "write " GOOD_OPTIONS " in front of the key",
 		    may->has_command ? "the key runs something else than `mirrord view`: %.100s"
 				     : "nothing is forced on the key%s",
@@ -74,7 +83,7 @@ judge_guest(const struct look *look, const struct authkeys_line *line, const str
 	if (may->user_rc)
 		hole(look, line, "write restrict,pty in front of its options",
 		    "the key runs ~/.ssh/rc before the command");
-	if (!may->pty)
+	if (!may->pty && !publisher)
 		hole(look, line, "write pty behind restrict",
 		    "the key gets no terminal: its guest would see nothing");
 }

@@ -106,16 +106,16 @@ refuse(int status, const char *why)
 	return status;
 }
 
-// Its words, to be freed, if it is `mirrord view`, by whatever path; else 0.
+// Its words, to be freed, if it is mirrord's `what`, by whatever path; else 0.
 static size_t
-split_view(const char *command, char *words[LOGIN_WORDS])
+split_own(const char *command, const char *what, char *words[LOGIN_WORDS])
 {
 	size_t count = words_split(command, words, LOGIN_WORDS - 1);
 	const char *name = count ? strrchr(words[0], '/') : NULL;
 	char path[PATH_MAX];
 
 	name = name ? name + 1 : count ? words[0] : "";
-	if (count >= 2 && strcmp(words[1], "view") == 0 &&
+	if (count >= 2 && strcmp(words[1], what) == 0 &&
 	    (strcmp(name, "mirrord") == 0 || strcmp(name, aside_own_name(path)) == 0))
 		return count;
 	while (count)
@@ -124,10 +124,10 @@ split_view(const char *command, char *words[LOGIN_WORDS])
 }
 
 bool
-relay_login_is_view(const char *command)
+relay_login_runs(const char *command, const char *what)
 {
 	char *words[LOGIN_WORDS] = {0};
-	size_t count = split_view(command, words);
+	size_t count = split_own(command, what, words);
 	bool is = count && !strpbrk(command, ";&|<>()$`*?~#!\n");
 
 	while (count)
@@ -139,7 +139,7 @@ static int
 run(const char *command)
 {
 	char *words[LOGIN_WORDS] = {0};
-	size_t count = split_view(command, words);
+	size_t count = split_own(command, "view", words);
 	int status;
 
 	if (!count)

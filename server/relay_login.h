@@ -13,8 +13,9 @@
 char *relay_login_command(
     const char *keys, size_t len, const char *auth, char why[RELAY_LOGIN_WHY]);
 
-// Whether a command is `mirrord view` and its options, by whatever path, and nothing for a shell to do.
-bool relay_login_is_view(const char *command);
+// Whether a command is mirrord's `what` ("view") and its options, by whatever path, and nothing for a shell
+// to do.
+bool relay_login_runs(const char *command, const char *what);
 
 // argv: "login" and the file. Watches as that command says. Returns the exit status.
 int relay_login(int argc, char **argv);

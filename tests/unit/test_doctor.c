@@ -72,6 +72,9 @@ each_hole_is_named_with_its_line(void **state)
 	    {&guests, "restrict,pty," VIEW "\n" KEY "\n", "keys:1: these options"},
 	    {&guests, "restrict,pty," VIEW "\n" KEY "\n", "keys:2: nothing is forced"},
 	    {&guests, "restrikt,pty," VIEW " " KEY "\n", "keys:1: sshd refuses the key"},
+	    {&own, "command=\"mirrord relay --as laptop\" " KEY "\n", "may forward ports"},
+	    {&own, "restrict,command=\"mirrord relay; sh\" " KEY "\n", "something else"},
+	    {&guests, "restrict,pty,command=\"mirrord relay\" " KEY "\n", "something else"},
 	    {&guests, "nonsense\n", "keys:1: sshd skips the line"},
 	    {&guests, GOOD KEY "\n" GOOD KEY " bob\n", "keys:2: the key stands in line 1 too"},
 	    {&own, KEY "\n" GOOD KEY " bob\n", "keys:2: the key stands in line 1 too"},
@@ -102,6 +105,7 @@ a_good_file_is_good(void **state)
 	    // the keys of the account's own user are not guests'
 	    {&own, KEY "\n" GOOD OTHER "\n"},
 	    {&own, "command=\"backup\" " KEY "\n"},
+	    {&own, "restrict,command=\"mirrord relay --as laptop\" " KEY "\n"},
 	};
 
 	(void)state;
