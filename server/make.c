@@ -257,6 +257,8 @@ remove_file(const struct record_entry *entry, bool dry)
 	size_t len;
 	char *text = record_read_file(entry->name, &len);
 
+	if (!dry)
+		record_remove_new(entry->name);
 	if (text && record_sum(text, len) == entry->sum) {
 		make_say("remove", "%s", entry->name);
 		if (!dry)

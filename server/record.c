@@ -66,13 +66,29 @@ write_all(int fd, const char *text, size_t len)
 	return true;
 }
 
+// Read by none of those who look for *.conf in that directory.
+static void
+name_new(const char *path, char temp[PATH_MAX])
+{
+	snprintf(temp, PATH_MAX, "%s.new", path);
+}
+
+void
+record_remove_new(const char *path)
+{
+	char temp[PATH_MAX];
+
+	name_new(path, temp);
+	unlink(temp);
+}
+
 bool
 record_write_file(const char *path, const char *text, size_t len)
 {
-	char temp[PATH_MAX]; // read by none of those who look for *.conf in that directory
+	char temp[PATH_MAX];
 	int fd, error;
 
-	snprintf(temp, sizeof(temp), "%s.new", path);
+	name_new(path, temp);
 	unlink(temp);
 	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
@@ -188,6 +204,18 @@ parent_of(const char *path, char parent[PATH_MAX])
 	snprintf(parent, PATH_MAX, "%.*s", (int)(strrchr(path, '/') - path), path);
 }
 
+bool
+record_remove(const struct record *record)
+{
+	char parent[PATH_MAX];
+	bool ok = unlink(record->path) == 0 || errno == ENOENT;
+
+	record_remove_new(record->path);
+	parent_of(record->path, parent);
+	rmdir(parent); // not while others have something in it
+	return ok;
+}
+
 static bool
 save(const struct record *record)
 {
@@ -196,12 +224,9 @@ save(const struct record *record)
 	FILE *file;
 	bool ok;
 
+	if (!record->count)
+		return record_remove(record);
 	parent_of(record->path, parent);
-	if (!record->count) {
-		ok = unlink(record->path) == 0 || errno == ENOENT;
-		rmdir(parent); // not while others have something in it
-		return ok;
-	}
 	if (mkdir(parent, 0755) < 0 && errno != EEXIST)
 		return false;
 	file = open_memstream(&text, &len);

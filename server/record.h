@@ -30,8 +30,13 @@ bool record_put(struct record *record, enum record_kind kind, const char *name, 
 // Takes an entry out and writes the record; with the last it goes, and so does its directory if empty.
 bool record_drop(struct record *record, struct record_entry *entry);
 
+// Takes away what a record that is empty has left, of one that was killed too. False with errno.
+bool record_remove(const struct record *record);
+
 // The whole of a file, with a NUL after it, to be freed; NULL with errno (EFBIG: over 1 MiB).
 char *record_read_file(const char *path, size_t *len);
 uint32_t record_sum(const char *text, size_t len);
-// Puts a file in place whole or not at all: 0644, the writer's. False with errno.
+// Puts a file in place whole or not at all: 0644, the writer's. False with errno. Who is killed leaves the
+// new one at most, which record_remove_new() takes away.
 bool record_write_file(const char *path, const char *text, size_t len);
+void record_remove_new(const char *path);

@@ -353,6 +353,8 @@ take_down(struct relay *relay)
 	bool dry = relay->make.dry, ok;
 
 	if (!relay->make.record.count) {
+		if (!dry)
+			record_remove(&relay->make.record);
 		puts("There is nothing to undo.");
 		return EX_OK;
 	}

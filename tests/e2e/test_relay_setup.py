@@ -3,7 +3,7 @@
 
 import pytest
 from machine import machine as new_machine
-from rig import wait_until
+from rig import missing, wait_until
 
 SYSTEM = ("/etc", "/run", "/var/lib", "/home", "/usr/local")
 KEYS = "/var/lib/mirrord/guest/.ssh/authorized_keys"
@@ -167,6 +167,23 @@ def test_undo_leaves_the_machine_as_it_was(machine):
     assert verbs(dry) == verbs(real) and set(verbs(real)) == {"remove"}
     assert machine.files(*SYSTEM) == before
     assert "nothing to undo" in machine.run("mirrord relay setup --undo").stdout.decode()
+
+
+def test_a_set_up_that_is_killed_anywhere_can_be_undone(machine):
+    if missing("strace"):
+        pytest.skip("needs strace")
+    machine.add_user("alice")
+    before = machine.files(*SYSTEM)
+    for call in ("rename", "mkdir", "lchown", "fsync"):
+        for when in range(1, 40):
+            run = machine.run(["strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:signal=KILL:"
+                               f"when={when}", "mirrord", "relay", "setup", "--host=alice"], check=False)
+            if run.returncode == 0:
+                break
+            machine.run("mirrord relay setup --undo")
+            assert machine.files(*SYSTEM) == before, (call, when)
+        assert run.returncode == 0 and when > 3, (call, when)
+        machine.run("mirrord relay setup --undo")
 
 
 def test_undo_keeps_what_others_have_written(machine):
