@@ -16,8 +16,7 @@ enum channel_msg {
 	CHANNEL_READY = 0x01,   // it serves
 	CHANNEL_ADMIT = 0x02,   // varint serial, string token: may its holder come in?
 	CHANNEL_CONFIRM = 0x03, // varint pass: its page has the newest token
-	CHANNEL_DROP = 0x04,    // varint pass: cut by the host
-	CHANNEL_COUNT = 0x05,   // string session: how many watch it?
+	CHANNEL_COUNT = 0x04,   // string session: how many watch it?
 	// porter to gateway
 	CHANNEL_ADMITTED = 0x41, // varint serial, pass, string token, name, session (empty: all)
 	CHANNEL_REFUSED = 0x42,  // varint serial, string: why

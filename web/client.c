@@ -156,9 +156,13 @@ client_tell_sessions(struct client *client)
 void
 client_tell_watching(struct client *client)
 {
-	size_t at = begin(client, WEB_WATCHING);
+	size_t watching = source_watching(client->source), at;
 
-	buf_put_varint(&client->out, source_watching(client->source));
+	if (watching == client->watching)
+		return;
+	client->watching = watching;
+	at = begin(client, WEB_WATCHING);
+	buf_put_varint(&client->out, watching);
 	finish(client, at);
 }
 
@@ -178,7 +182,8 @@ client_tell_joined(struct client *client)
 	put_text(client, source->name);
 	put_text(client, source->host);
 	buf_put_varint(&client->out, source->start);
-	buf_put_varint(&client->out, source_watching(source));
+	client->watching = source_watching(source);
+	buf_put_varint(&client->out, client->watching);
 	put_u64(&client->out, fan_epoch(source->fan));
 	buf_put_varint(&client->out,
 	    source->changed_ms ? uv_now(&source->gateway->loop) - source->changed_ms : 0);
@@ -232,10 +237,12 @@ client_history(struct client *client, const struct view_history *history)
 static void
 join(struct client *client, struct source *source)
 {
-	if (source_join(source, client))
-		client_tell_joined(client);
-	else
+	if (!source_join(source, client)) {
 		client_left(client, EX_UNAVAILABLE, "the session cannot be reached");
+		return;
+	}
+	client_tell_joined(client);
+	source_changed(source);
 }
 
 // The only one there is, if there is one only.

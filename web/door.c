@@ -40,6 +40,8 @@ conn_free(struct conn *conn)
 		conn->next->link = conn->link;
 	*conn->link = conn->next;
 	conn->gateway->conns_len--;
+	if (conn->gateway->adopted == conn)
+		conn->gateway->adopted = NULL;
 	if (conn->client)
 		client_free(conn->client);
 	free(conn);
@@ -131,6 +133,7 @@ admit(struct gateway *gateway, int fd, const struct in6_addr *address)
 		    (gateway->options->cert ? LWS_ADOPT_ALLOW_SSL : 0),
 	    .fd = {.sockfd = fd},
 	    .opaque = conn};
+	struct lws *wsi;
 
 	if (!conn)
 		abort();
@@ -146,7 +149,15 @@ admit(struct gateway *gateway, int fd, const struct in6_addr *address)
 	gateway->conns = conn;
 	gateway->conns_len++;
 	door_watch(conn, CONN_OPEN, LIMIT_WEB_HELLO_MS);
-	conn->wsi = lws_adopt_descriptor_vhost_via_info(&adopt);
+	gateway->adopted = conn;
+	wsi = lws_adopt_descriptor_vhost_via_info(&adopt);
+	if (!gateway->adopted) // what has come already was enough to end it
+		return;
+	gateway->adopted = NULL;
+	if (wsi)
+		conn->wsi = wsi;
+	else
+		conn_free(conn); // lws has closed it, and had nothing yet that it tells of
 }
 
 static void

@@ -87,7 +87,7 @@ on_count(uv_timer_t *timer)
 		begin = msg_begin(&gateway->out, CHANNEL_COUNT);
 		buf_put_bytes(&gateway->out, source->name, strlen(source->name));
 		msg_end(&gateway->out, begin);
-		source_tell_guests(source);
+		source_changed(source);
 		uv_timer_start(&gateway->count, on_count, COUNT_MS, 0);
 	}
 }
@@ -281,6 +281,7 @@ on_browser(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *
 	(void)user;
 	if (!conn) // not of a connection of ours
 		return 0;
+	conn->wsi = wsi; // also while it is being adopted
 	switch (reason) {
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		http_upgrades(conn, in);
@@ -404,9 +405,10 @@ make_context(struct gateway *gateway)
 bool
 gateway_start(struct gateway *gateway)
 {
-	gateway->channel_poll.data = gateway->count.data = gateway;
+	gateway->channel_poll.data = gateway->count.data = gateway->late.data = gateway;
 	return uv_loop_init(&gateway->loop) == 0 &&
-	       uv_timer_init(&gateway->loop, &gateway->count) == 0 && make_context(gateway) &&
+	       uv_timer_init(&gateway->loop, &gateway->count) == 0 &&
+	       uv_timer_init(&gateway->loop, &gateway->late) == 0 && make_context(gateway) &&
 	       door_open(gateway) &&
 	       uv_poll_init(&gateway->loop, &gateway->channel_poll, gateway->channel) == 0 &&
 	       uv_poll_start(&gateway->channel_poll, UV_READABLE, on_channel) == 0;

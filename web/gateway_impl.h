@@ -46,6 +46,7 @@ enum web_reason {
 	WEB_BROKEN = 4,
 	WEB_STOPPING = 5,
 	WEB_NO_ROOM = 6,
+	WEB_SENT_AWAY = 7,
 };
 
 struct gateway;
@@ -87,6 +88,7 @@ struct client {
 	uint64_t since; // unix seconds
 
 	struct source *source; // or NULL
+	size_t watching;       // as it was told
 	struct client *next;   // of the source's
 	struct client **link;
 	struct fan_viewer viewer;
@@ -119,6 +121,7 @@ struct source {
 	bool asked;             // the session, with `ask`, and has not answered
 	struct view_history_ask ask;
 	uint64_t idle_ms; // of the loop: since when there are none
+	bool told_late;   // the session does not know yet who watches
 	char notice[LIMIT_TEXT + 1];
 };
 
@@ -130,11 +133,14 @@ struct gateway {
 	lws_sorted_usec_list_t wake; // when the loop has something due
 	uv_poll_t channel_poll, listen_poll;
 	uv_timer_t tick;  // while there are connections to be looked at
+	uv_timer_t late;  // until sessions that do not know yet who watches are told
+	uint64_t told_ms; // of the loop: when one was last
 	uv_timer_t count; // while somebody watches: how many others do
 	int channel, dial;
 	struct buf in, out; // of the channel
 	uint64_t serial;
-	struct conn *conns; // newest first
+	struct conn *conns;   // newest first
+	struct conn *adopted; // being handed to lws, which may end it at once
 	size_t conns_len, clients_len;
 	struct source *sources;
 	struct deflater *alone; // owned: for what is no part of a stream; NULL before it is needed
@@ -195,8 +201,8 @@ struct source *source_add(
     struct gateway *gateway, const char *name, const char *host, uint64_t start);
 // How many watch in any way.
 size_t source_watching(const struct source *source);
-// Tells the session who watches through us.
-void source_tell_guests(struct source *source);
+// Tells the session and the pages who and how many watch, at once or soon.
+void source_changed(struct source *source);
 void source_counted(struct source *source, size_t viewers);
 // The next question for rows that scrolled away, if there is one and nothing is in its way.
 void source_ask(struct source *source);

@@ -197,10 +197,6 @@ obey(struct porter *porter, struct access *access, const struct msg *msg, bool *
 		access_confirm(access, reader_varint(&reader));
 		*changed = true;
 		break;
-	case CHANNEL_DROP:
-		access_drop(access, reader_varint(&reader));
-		*changed = true;
-		break;
 	default: break;
 	}
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define TELL_MS 1000  // between two messages about who watches
 #define IDLE_MS 10000 // without anybody, then the connection to the session is closed
 
 struct source *
@@ -103,8 +104,7 @@ on_cut(void *user, const struct view_cut *cut)
 		strcpy(person.name, client->name);
 		if (!view_cut_matches(cut, &person))
 			continue;
-		gateway_tell(source->gateway, CHANNEL_DROP, client->pass);
-		client_bye(client, WEB_REVOKED, "the host has ended your visit");
+		client_bye(client, WEB_SENT_AWAY, "the host has sent you away");
 	}
 }
 
@@ -220,19 +220,6 @@ source_watching(const struct source *source)
 	return source->count + source->others;
 }
 
-// Our own connection is one of the session's viewers.
-void
-source_counted(struct source *source, size_t viewers)
-{
-	size_t others = viewers > 0 ? viewers - 1 : 0;
-
-	if (source->others == others)
-		return;
-	source->others = others;
-	for (struct client *client = source->clients; client; client = client->next)
-		client_tell_watching(client);
-}
-
 static void
 describe(const struct client *client, struct view_person *person)
 {
@@ -255,8 +242,8 @@ describe(const struct client *client, struct view_person *person)
 }
 
 // For `mirrord who` at the host.
-void
-source_tell_guests(struct source *source)
+static void
+tell_guests(struct source *source)
 {
 	struct view_person *people;
 	size_t count = 0;
@@ -272,15 +259,51 @@ source_tell_guests(struct source *source)
 	free(people);
 }
 
-// `but` hears it in another way.
 static void
-count_changed(struct source *source, const struct client *but)
+tell_all(struct source *source)
 {
-	source_tell_guests(source);
-	for (struct client *client = source->clients; client; client = client->next) {
-		if (client != but)
-			client_tell_watching(client);
+	tell_guests(source);
+	for (struct client *client = source->clients; client; client = client->next)
+		client_tell_watching(client);
+}
+
+static void
+on_late(uv_timer_t *timer)
+{
+	struct gateway *gateway = timer->data;
+
+	gateway->told_ms = uv_now(&gateway->loop);
+	for (struct source *source = gateway->sources; source; source = source->next) {
+		if (source->told_late)
+			tell_all(source);
+		source->told_late = false;
 	}
+}
+
+// A mirror drops who sends it too much, and a crowd comes at once.
+void
+source_changed(struct source *source)
+{
+	struct gateway *gateway = source->gateway;
+	uint64_t since = uv_now(&gateway->loop) - gateway->told_ms;
+
+	source->told_late = true;
+	if (since >= TELL_MS)
+		on_late(&gateway->late);
+	else if (!uv_is_active((uv_handle_t *)&gateway->late))
+		uv_timer_start(&gateway->late, on_late, TELL_MS - since, 0);
+}
+
+// Our own connection is one of the session's viewers.
+void
+source_counted(struct source *source, size_t viewers)
+{
+	size_t others = viewers > 0 ? viewers - 1 : 0;
+
+	if (source->others == others)
+		return;
+	source->others = others;
+	source_changed(source);
 }
 
 bool
@@ -301,7 +324,6 @@ source_join(struct source *source, struct client *client)
 		open_source(source);
 	if (client->source != source) // nobody was there
 		return false;
-	count_changed(source, client);
 	gateway_count(source->gateway);
 	client_schedule(client);
 	return true;
@@ -323,7 +345,7 @@ source_leave(struct client *client)
 	uv_timer_stop(&client->due);
 	if (--source->count == 0)
 		source->idle_ms = uv_now(&source->gateway->loop);
-	count_changed(source, NULL);
+	source_changed(source);
 }
 
 // ---- the end of one ----------------------------------------------------------------------------
