@@ -100,7 +100,8 @@ int
 publish_session(const struct session *session, const char *ssh, const char *relay, uint64_t start,
     struct publishing *publishing)
 {
-	static char *const again[] = {"-o", "ConnectTimeout=10", NULL};
+	// Another connection, not another stream of one that may be dead.
+	static char *const again[] = {"-o", "ConnectTimeout=10", "-o", "ControlPath=none", NULL};
 	struct publish_options options = {.relay = relay, .path = session->view};
 	char text[LIMIT_TEXT + 1], line[INVITE_LINE];
 	struct ssh_argv argv;
