@@ -162,11 +162,16 @@ on_guests(struct way *way)
 		upstream_guests(&publish->up, link->guests, link->guest_count);
 }
 
-// The relay has spoken for good: it lets the session go, or takes it from nobody here.
+// The relay has spoken for good: it lets the session go, or takes it from nobody here. Unless it only had no
+// place for one more try.
 static void
-on_bye(struct publish *publish, const struct view_bye *bye)
+on_bye(struct way *way, const struct view_bye *bye)
 {
-	if (publish->published)
+	struct publish *publish = way->publish;
+
+	if (publish->published && bye->status == EX_TEMPFAIL)
+		way_drop(way);
+	else if (publish->published)
 		publish_stop(publish);
 	else
 		publish_fail(publish, bye->status ? bye->status : EX_UNAVAILABLE, bye->text);
@@ -191,7 +196,7 @@ take_messages(struct way *way)
 			}
 			break;
 		case PUBLINK_GUESTS: on_guests(way); break;
-		case PUBLINK_BYE: on_bye(publish, &bye); return false;
+		case PUBLINK_BYE: on_bye(way, &bye); return false;
 		case PUBLINK_BROKEN:
 			if (!publish->published)
 				publish_fail(publish, bye.status, bye.text);

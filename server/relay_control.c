@@ -156,7 +156,8 @@ same_token(const uint8_t *a, const uint8_t *b)
 	return !differ;
 }
 
-// A name belongs to who had it first, for as long as it is served; among that one's own, to the newest.
+// A name belongs to who had it first, for as long as it is served; among that one's own, to the newest that
+// is there (a clock may have gone back meanwhile).
 static bool
 may_publish(struct relay_conn *conn, const struct link_publish *who)
 {
@@ -171,7 +172,7 @@ may_publish(struct relay_conn *conn, const struct link_publish *who)
 		refuse(conn, EX_CANTCREAT, text);
 		return false;
 	}
-	if (who->since < relay->since) {
+	if (who->since < relay->since && relay->live) {
 		refuse(conn, EX_UNAVAILABLE, "the session is published by another process now");
 		return false;
 	}

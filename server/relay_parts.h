@@ -8,7 +8,7 @@
 
 #include <uv.h>
 
-#define RELAY_FEEDS 4  // links at once: the live one, and those that may replace it
+#define RELAY_FEEDS 8  // links at once: the live one, and those that may replace it
 #define RELAY_CONNS 16 // connections to the control socket
 
 struct relay;

@@ -60,7 +60,9 @@ ssh_lines_put(struct ssh_lines *lines, char byte)
 	size_t len = strlen(lines->part);
 
 	if (byte == '\n' || len == SSH_LINE_BYTES) {
-		if (len && view_text_clean(lines->part, len))
+		if (!view_text_clean(lines->part, len))
+			*lines->part = '\0';
+		if (*lines->part)
 			strcpy(lines->line, lines->part);
 		return true;
 	}

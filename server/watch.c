@@ -316,7 +316,7 @@ on_stream(uv_poll_t *poll, int status, int events)
 static void
 on_line(struct watch *watch)
 {
-	if (!watch->shown && !strstr(watch->lines.part, "mirrord"))
+	if (!watch->shown && *watch->lines.part && !strstr(watch->lines.part, "mirrord"))
 		fprintf(stderr, "%s\n", watch->lines.part);
 	*watch->lines.part = '\0';
 }
