@@ -7,6 +7,11 @@
 //   keeper.c     the process that owns the PTY; keeper_*.c its parts; ring.c, pty.c below it
 //   front.c      the host's terminal: raw both ways; chord.c finds the detach key, tty.c the modes
 //   control.c    the client's side of a session's control socket: list, stop, attach
+//   hand.c       the host's orders to a running session; orders.c what they mean, to the keeper that keeps
+//                them and the mirror that carries them out; curtain.c what is seen while paused
+//   event.c      what happens in a session, as JSON and in words; events_cmd.c the listener and the
+//                hook, notify.c the host's own terminal
+//   typing.c     a viewer who was lent the keyboard; typist.c what of it is typed, typed.c the host's
 //   msg.c        messages on a byte stream; proto.h their names and limits
 //   mirror*.c    the process that holds the model and serves the view socket
 //   pick.c       which session a guest wants to watch, where there are several

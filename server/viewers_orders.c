@@ -99,7 +99,8 @@ viewers_judge_guests(struct viewer *viewer, const struct view_person *before, si
 		    guest);
 		strcpy(cut.name, guest->name);
 		strcpy(cut.key, guest->key);
-		viewers_cut_guests(viewers, &cut);
+		if (*cut.name || *cut.key) // else it would be all of them
+			viewers_cut_guests(viewers, &cut);
 	}
 	for (size_t i = 0; viewers->host_orders && i < before_count; i++) {
 		if (!is_among(&before[i], viewer->guests, viewer->guest_count))

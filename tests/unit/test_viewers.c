@@ -243,6 +243,57 @@ guests_of_an_edge_are_listed_and_can_be_cut_there(void **state)
 	turn(served);
 }
 
+// The names that the edge is told to cut since the last time, each with a comma behind it.
+static void
+cuts_of(struct served *served, struct viewclient *edge, char names[256])
+{
+	struct view_cut got;
+	struct view_bye bye;
+	struct msg msg;
+
+	turn(served);
+	viewclient_read(edge);
+	names[0] = '\0';
+	while (viewclient_next(edge, &msg, &bye) == VIEWCLIENT_MSG) {
+		if (msg.type != VIEW_GUEST_CUT)
+			continue;
+		assert_true(view_cut_get(&msg, &got));
+		strcat(strcat(names, got.name), ",");
+	}
+}
+
+static void
+guests_of_an_edge_are_under_the_hosts_orders(void **state)
+{
+	static struct orders orders;
+	struct served *served = served_new();
+	struct viewclient edge = join(served);
+	struct view_person guests[] = {{.name = "alice", .via = "relay"},
+	    {.name = "bob", .via = "relay"}, {.name = "carol", .via = "relay"}, {.via = "relay"}};
+	struct buf out = {0};
+	char names[256];
+	(void)state;
+
+	viewers_order(served->viewers, &orders);
+	view_guests_put(&out, VIEW_GUESTS, guests, 2);
+	say(served, &edge, &out);
+	cuts_of(served, &edge, names);
+	assert_string_equal(names, "");
+	orders.locked = true;
+	viewers_order(served->viewers, &orders);
+	view_guests_put(&out, VIEW_GUESTS, guests, 4);
+	say(served, &edge, &out);
+	cuts_of(served, &edge, names);
+	assert_string_equal(names, "carol,"); // who were in stay
+	orders.rules = 1;
+	orders.rule[0] = (struct order_rule){.who = {.name = "alice"}};
+	viewers_order(served->viewers, &orders);
+	cuts_of(served, &edge, names);
+	assert_string_equal(names, "alice,");
+	viewclient_close(&edge);
+	turn(served);
+}
+
 // However many they are, the message is one that the other side takes.
 static void
 a_list_of_guests_is_cut_where_the_message_ends(void **state)
@@ -390,6 +441,7 @@ main(void)
 	    cmocka_unit_test(a_notice_reaches_those_who_watch_and_those_who_come),
 	    cmocka_unit_test(notices_are_not_queued_for_a_viewer_that_does_not_read),
 	    cmocka_unit_test(guests_of_an_edge_are_listed_and_can_be_cut_there),
+	    cmocka_unit_test(guests_of_an_edge_are_under_the_hosts_orders),
 	    cmocka_unit_test(a_list_of_guests_is_cut_where_the_message_ends),
 	    cmocka_unit_test(a_cut_sends_away_those_with_that_name_and_key),
 	    cmocka_unit_test(a_viewer_in_the_middle_of_a_frame_is_told_too),
