@@ -145,9 +145,9 @@ reap(struct keeper *k)
 		k->ended = true;
 		k->ended_ms = k->now_ms;
 		k->kill_ms = 0;
+		grant_end(k, GRANT_REVOKED); // its socket has our name too
 		give_up_name(k);
 		k->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-		grant_end(k, GRANT_REVOKED);
 		event_tell_number(k, EVENT_ENDED, (uint64_t)k->status);
 	}
 }
