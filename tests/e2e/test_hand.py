@@ -180,8 +180,8 @@ def guests_of(mirrord, terminals, sshd, link, first):  # noqa: F811
 def seen_after(guests, start, needle):
     """Seconds from `start` until all of them show it."""
     marks = [len(guest.bytes()) for guest in guests]
-    start()
     began = time.monotonic()
+    start()
     for guest, mark in zip(guests, marks):
         wait_until(lambda guest=guest, mark=mark: needle in guest.bytes()[mark:], poll_s=0.002,
                    what=lambda: (needle, guests[0].bytes()[-500:]))
@@ -215,6 +215,28 @@ def test_pause_and_resume_reach_all_guests_at_once(mirrord, terminals, sshd, lin
 
     quickest([pause] * 3, build)
     quickest([resume] * 3, build)
+
+
+def test_say_and_kick_reach_guests_by_ssh_and_by_watch_at_once(mirrord, terminals, sshd, link,  # noqa: F811
+                                                               build):
+    say, _ = cat(mirrord)
+    say("the screen\n")
+    guests = guests_of(mirrord, terminals, sshd, link, "the screen")
+    for guest in guests:
+        guest.settled()
+
+    def say_it():
+        took = seen_after(guests, lambda: mirrord.run("say", "-n", "s", "a remark"), b"a remark")
+        mirrord.run("say", "-n", "s", "")
+        wait_until(lambda: not any("a remark" in "".join(rows_of(mirrord, guest))
+                                   for guest in guests))
+        return took
+
+    quickest([say_it] * 3, build)
+    for guest, name in zip(guests, ("carol", "alice")):
+        mirrord.run("kick", "-n", "s", name)
+        assert guest.wait_exit() == 77
+    assert people(mirrord) == []
 
 
 @pytest.mark.core
