@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: ISC
 """A real Chromium, headless, and a small server for parts of the page that need no gateway."""
 
+import base64
 import contextlib
+import hashlib
 import http.server
-import json
-import os
 import shutil
+import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -129,3 +131,61 @@ class Server(http.server.ThreadingHTTPServer):
     def close(self):
         self.shutdown()
         self.server_close()
+
+
+class ScriptedGateway:
+    """Serves the page and says on its WebSocket what a test wants: one list of messages for each connection,
+    after HELLO; the last list again for any further one. `hellos` is what pages said first."""
+
+    def __init__(self, *scripts):
+        self.scripts = list(scripts)
+        self.hellos = []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._serve, args=self.socket.accept()[:1], daemon=True).start()
+
+    def _serve(self, sock):
+        with sock, contextlib.suppress(OSError):
+            request = b""
+            while b"\r\n\r\n" not in request:
+                data = sock.recv(4096)
+                if not data:
+                    return
+                request += data
+            path = request.split()[1].decode()
+            if path == "/watch":
+                self._watch(sock, request)
+            else:
+                self._file(sock, path.strip("/") or "index.html")
+
+    def _file(self, sock, name):
+        body = b""
+        if "/" not in name and (PAGE / name).is_file():
+            body = (PAGE / name).read_bytes().replace(b"@ASSETS@", b"")
+        policy = POLICY.replace("connect-src 'self'", f"connect-src 'self' ws://127.0.0.1:{self.port}")
+        sock.sendall((f"HTTP/1.1 {200 if body else 404} x\r\nContent-Type: {TYPES.get(Path(name).suffix)}\r\n"
+                      f"Content-Security-Policy: {policy}\r\nContent-Length: {len(body)}\r\n"
+                      "Connection: close\r\n\r\n").encode() + body)
+
+    def _watch(self, sock, request):
+        key = next(line.split(b": ")[1] for line in request.split(b"\r\n")
+                   if line.lower().startswith(b"sec-websocket-key"))
+        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        sock.sendall(b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     b"Sec-WebSocket-Protocol: mirrord.1\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        head = sock.recv(6)
+        mask, rest = head[2:], sock.recv(head[1] & 127)
+        self.hellos.append(bytes(byte ^ mask[i % 4] for i, byte in enumerate(rest)))
+        for message in self.scripts[min(len(self.hellos), len(self.scripts)) - 1]:
+            size = struct.pack(">BQ", 127, len(message)) if len(message) > 125 else bytes([len(message)])
+            sock.sendall(b"\x82" + size + message)
+        while sock.recv(4096):
+            pass
+
+    def close(self):
+        self.socket.close()

@@ -4,14 +4,17 @@ sees and can do."""
 
 import os
 import signal
+import struct
 import time
+import zlib
 
 import pytest
 import rig
 
 browser = pytest.importorskip("browser", reason="no selenium")
 from test_web import start, talk  # noqa: E402, F401  (fixtures)
-from webpage import ACK, HELLO, JOINED, SESSIONS, START, STEP, WELCOME  # noqa: E402
+from webpage import ACK, BYE, HELLO, JOINED, SESSIONS, START, STEP, WELCOME  # noqa: E402
+from wire import text, varint  # noqa: E402
 
 pytestmark = [
     pytest.mark.core,
@@ -243,6 +246,8 @@ def test_a_gateway_that_is_silent_counts_as_lost(start, talk, open_page):
     page.wait("/ ms away/.test(document.getElementById('facts').textContent)")
     os.kill(gateway.pid(), signal.SIGSTOP)
     try:
+        page.show(False)
+        page.show(True)  # then it asks at once
         page.wait_state("lost")
     finally:
         os.kill(gateway.pid(), signal.SIGCONT)
@@ -266,6 +271,99 @@ def test_a_hidden_page_gets_nothing_and_is_current_when_it_is_looked_at(start, t
     assert not {STEP, START} & set(page.run("got")[len(before):])
     page.show(True)
     page.wait_text("line 9")
+
+
+# ---- a gateway that does wrong -------------------------------------------------------------------
+
+TOKEN = "A" * 22
+KEY_FRAME = bytes.fromhex("9d030c") + b"first"
+
+
+def coming_in(epoch=7):
+    """The messages before the first screen."""
+    session = text("s") + text("alice") + varint(1_700_000_000) + varint(1)
+    return [bytes([WELCOME]) + varint(1) + text("B" * 22) + text("bob") + varint(1_700_000_000_000),
+            bytes([SESSIONS]) + varint(1) + session,
+            bytes([JOINED]) + session + struct.pack("<Q", epoch) + varint(0)]
+
+
+class Stream:
+    """A deflate stream as the fan makes it, more or less: every piece ends at a whole byte."""
+
+    def __init__(self):
+        self.deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
+
+    def put(self, kind, data):
+        return bytes([kind]) + self.deflate.compress(data) + self.deflate.flush(zlib.Z_SYNC_FLUSH)
+
+    def start(self, frame, seq=1, base=0, window=b""):
+        return self.put(START, varint(seq) + varint(base) + varint(len(frame)) + frame + window)
+
+
+def good(*frames):
+    stream = Stream()
+    return [*coming_in(), stream.start(KEY_FRAME, window=b"first and second" * 100),
+            *[stream.put(STEP, frame) for frame in frames]]
+
+
+WRONG = {
+    "a frame with an unknown operation": lambda: good(b"\x7f"),
+    "a frame that leads out of the screen": lambda: good(b"\x03\x63\x63"),
+    "a frame before a start": lambda: [*coming_in(), Stream().put(STEP, b"x")],
+    "a start from a screen that is not there": lambda: [*coming_in(), Stream().start(b"x", 9, 8)],
+    "a start that is cut off": lambda: [*coming_in(), Stream().put(START, b"\x01\x00\x40x")],
+    "what does not inflate": lambda: [*coming_in(), bytes([START]) + b"\xff" * 40],
+    "a message of an unknown kind": lambda: [*coming_in(), b"\x77"],
+    "a message that is too long": lambda: [*coming_in(), coming_in()[0] + b"x"],
+    "a control in a name": lambda: [bytes([WELCOME, 1, 1, 0x1b, 1, 0x41, 0])],
+    "an enormous screen": lambda: [*coming_in(), Stream().start(b"\x9d\xff\xff\x03\xff\xff\x03")],
+    "a bomb": lambda: [*coming_in(), Stream().start(b"\x00" * (65 << 20))],
+}
+
+
+@pytest.fixture
+def scripted(open_page):
+    gateways = []
+
+    def gateway(*scripts):
+        gateways.append(browser.ScriptedGateway(*scripts))
+        return gateways[-1]
+
+    yield gateway
+    for one in gateways:
+        one.close()
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG.keys())
+def test_whatever_a_gateway_sends_the_page_starts_anew(scripted, open_page, wrong):
+    gateway = scripted(wrong(), good(b"\x01second"))
+    page = open_page(gateway, TOKEN)
+    page.wait_text("second")
+    page.wait_state("live")
+    assert len(gateway.hellos) == 2
+    # Nothing is kept of what was wrong: the second time it says that it has no screen.
+    assert gateway.hellos[1].endswith(bytes(9))
+
+
+def test_a_token_that_is_refused_is_not_tried_again(scripted, open_page):
+    gateway = scripted([bytes([BYE, 1]) + text("no such link")])
+    page = open_page(gateway, TOKEN)
+    page.wait_state("ended")
+    assert "no such link" in page.run("document.getElementById('message').innerText")
+    assert page.run("sessionStorage.getItem('mirrord.token')") == ""
+    assert len(gateway.hellos) == 1
+
+
+def test_a_host_who_is_lost_is_found_again_from_what_the_page_has(scripted, open_page):
+    """The link is lost; the next connection says which screen there is, and only what changed comes."""
+    lost = good(b"\x01second") + [bytes([BYE, 5]) + text("the gateway stops")]
+    again = [*coming_in(), Stream().start(b"\x01third", 5, 2)]
+    gateway = scripted(lost, again)
+    page = open_page(gateway, TOKEN)
+    page.wait_text("third")
+    assert page.text().split("\n") == ["first", "second", "third"]
+    assert gateway.hellos[1].endswith(struct.pack("<Q", 7) + varint(2))
+    assert ("B" * 22).encode() in gateway.hellos[1]
 
 
 # ---- reading ------------------------------------------------------------------------------------

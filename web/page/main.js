@@ -159,7 +159,7 @@ function showSessions(list) {
 		return item;
 	});
 
-	document.querySelector("[data-do=sessions]").hidden = list.length < (link.session ? 2 : 1);
+	others(list);
 	$("list").querySelector("ul").replaceChildren(...items);
 	if (list.length === 0 && shown.screen === null)
 		say("No session yet", "This page shows it as soon as one begins.");
@@ -169,6 +169,14 @@ function showSessions(list) {
 		link.join(left); // it has begun anew
 	else if (shown.screen === null && list.length === 1 && document.body.dataset.view === "message")
 		link.join(list[0].session);
+}
+
+// Whether there is another session to go to.
+let known = [];
+function others(list = known) {
+	known = list;
+	document.querySelector("[data-do=sessions]").hidden =
+		list.every(({session}) => session === link.session);
 }
 
 let left = ""; // the session that was watched until it ended
@@ -181,6 +189,7 @@ function onJoined({session, host, watching}, fresh) {
 		showTitle("");
 		view.focus({preventScroll: true});
 	}
+	others();
 	showNotice("", false);
 	document.body.dataset.state = "live";
 	$("state").textContent = STATES.live;
@@ -189,6 +198,7 @@ function onJoined({session, host, watching}, fresh) {
 }
 
 function onLeft(status, text) {
+	others();
 	document.body.dataset.state = "ended";
 	$("state").textContent = "ended";
 	showNotice(text || `the session has ended, with status ${status}`, false);
