@@ -103,15 +103,27 @@ tell_sessions(struct porter *porter)
 
 // ---- who may come in ---------------------------------------------------------------------------
 
-// Those whose pass is gone, or has ended, are cut.
+static bool
+has_link(const struct access *access, uint64_t id)
+{
+	for (size_t i = 0; i < access->links_len; i++) {
+		if (access->links[i].id == id)
+			return true;
+	}
+	return false;
+}
+
+// Those whose pass is gone are cut. A link that has expired stays in the list, one that was revoked not.
 static void
 cut_gone(struct porter *porter, const struct access *now)
 {
 	for (size_t i = 0; i < porter->known.passes_len; i++) {
-		uint64_t pass = porter->known.passes[i].id;
+		const struct access_pass *pass = &porter->known.passes[i];
 
-		if (!access_has_pass(now, pass))
-			tell_text(porter, CHANNEL_CUT, pass, "this link has been revoked");
+		if (!access_has_pass(now, pass->id))
+			tell_text(porter, CHANNEL_CUT, pass->id,
+			    has_link(now, pass->link) ? "this link has expired"
+						      : "this link has been revoked");
 	}
 }
 
