@@ -16,10 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TOKEN 96          // bytes of a word of a usage line, with its NUL
-#define PARTS 32          // words of a usage line
-#define WHO_MS 1000       // a shell's user waits
-#define WHO_BYTES 1048576 // of what `mirrord who --json` prints
+#define TOKEN 96           // bytes of a word of a usage line, with its NUL
+#define PARTS 32           // words of a usage line
+#define LIST_MS 1000       // a shell's user waits
+#define LIST_BYTES 1048576 // of what a list prints
 
 enum part_kind {
 	PART_OPTION,  // "--json", "--name=NAME", "-n NAME"
@@ -86,18 +86,43 @@ read_part(struct part *part, const char *token, const char **at)
 	}
 }
 
+// "  -n, --name=NAME   what it is", and "--web[=PORT]", which needs no value.
+static void
+read_options(struct form *form, const char *help)
+{
+	char token[TOKEN];
+
+	for (; help && *help; help += strcspn(help, "\n"), help += *help == '\n') {
+		help += strspn(help, " ");
+		while (*help == '-' && form->count < PARTS) {
+			size_t len = strcspn(help, " ,\n");
+
+			snprintf(token, sizeof(token), "%.*s", (int)len, help);
+			if (strstr(token, "[="))
+				*strstr(token, "[=") = 0;
+			help += len;
+			read_part(&form->part[form->count++], token, &help);
+			help += *help == ',' ? strspn(help, ", ") : 0;
+		}
+	}
+}
+
 // A line behind the first says the names again: "  mirrord web invite ...".
 static void
-read_form(struct form *form, const char *args, const char *name, bool first)
+read_form(struct form *form, const struct complete_command *command, const char *args)
 {
+	bool first = args == command->args;
 	char token[TOKEN];
 
 	form->count = 0;
 	while (form->count < PARTS && next_token(&args, token)) {
-		if (!first && !form->count &&
-		    (strcmp(token, "mirrord") == 0 || strcmp(token, name) == 0))
+		if (!first && !form->count && command->name &&
+		    (strcmp(token, "mirrord") == 0 || strcmp(token, command->name) == 0))
 			continue;
-		read_part(&form->part[form->count++], token, &args);
+		if (strcmp(token, "OPTION") == 0)
+			read_options(form, command->help);
+		else
+			read_part(&form->part[form->count++], token, &args);
 	}
 }
 
@@ -150,25 +175,27 @@ offer_sessions(const struct line *line, const char *whole, enum session_scope sc
 	free(list);
 }
 
+// The names that one of our lists has, e.g. `mirrord who --json`.
 static void
-offer_viewers_of(const struct line *line, const char *whole, const char *session)
+offer_listed(const struct line *line, const char *whole, const char *list, const char *verb,
+    const char *session)
 {
-	char *argv[] = {"/proc/self/exe", "who", "--json", (char *)session, NULL};
-	const struct run who = {.argv = argv, .timeout_ms = WHO_MS, .users = true};
-	char *text = malloc(WHO_BYTES);
-	json_t *list = NULL, *one;
+	char *argv[] = {"/proc/self/exe", (char *)list, (char *)verb, (char *)session, NULL};
+	const struct run program = {.argv = argv, .timeout_ms = LIST_MS, .users = true};
+	char *text = malloc(LIST_BYTES);
+	json_t *names = NULL, *one;
 	size_t i;
 
-	if (text && run(&who, text, WHO_BYTES) == 0)
-		list = json_loads(text, 0, NULL);
-	json_array_foreach(list, i, one)
+	if (text && run(&program, text, LIST_BYTES) == 0)
+		names = json_loads(text, 0, NULL);
+	json_array_foreach(names, i, one)
 	{
 		const char *name = json_string_value(json_object_get(one, "name"));
 
 		if (name)
 			offer(line, whole, name);
 	}
-	json_decref(list);
+	json_decref(names);
 	free(text);
 }
 
@@ -181,7 +208,7 @@ offer_viewers(const struct line *line, const char *whole)
 
 	for (size_t i = 0; list && i < count; i++) {
 		if (is_live(&list[i]))
-			offer_viewers_of(line, whole, list[i].name);
+			offer_listed(line, whole, "who", "--json", list[i].name);
 	}
 	free(list);
 }
@@ -210,14 +237,34 @@ offer_each(const struct line *line, const char *whole, const char *choices)
 	}
 }
 
+// Where NAME is not that of a session: of a person who was let in, or is about to be.
+static bool
+offer_person(const struct line *line, const char *whole, const char *command)
+{
+	static const struct {
+		const char *command, *word, *list;
+	} people[] = {{"guest", "remove", "list"}, {"guest", "refresh", "list"},
+	    {"web", "revoke", "invites"}};
+
+	for (size_t i = 0; !*whole && i < sizeof(people) / sizeof(people[0]); i++) {
+		if (strcmp(command, people[i].command) == 0 &&
+		    strcmp(line->words[0], people[i].word) == 0) {
+			offer_listed(line, whole, command, people[i].list, "--json");
+			return true;
+		}
+	}
+	return strcmp(whole, "--name=") == 0 &&
+	       (strcmp(command, "guest") == 0 || strcmp(command, "web") == 0);
+}
+
 // What a word in upper case stands for.
 static void
 offer_kind(const struct line *line, const char *whole, const char *kind, const char *command)
 {
 	bool any = command && strcmp(command, "view") == 0;
 
-	if (strcmp(kind, "NAME") == 0 && !command)
-		return; // a new session's
+	if (strcmp(kind, "NAME") == 0 && (!command || offer_person(line, whole, command)))
+		return; // or a new session's
 	if (strcmp(kind, "NAME") == 0)
 		offer_sessions(line, whole, any ? SESSION_ALL : SESSION_OWN);
 	else if (strcmp(kind, "GUEST") == 0)
@@ -333,16 +380,15 @@ begins_with(const struct form *form, const struct line *line)
 static void
 complete_command(const struct complete_command *command, const struct line *line)
 {
-	const char *name = command->name ? command->name : "";
 	struct form form;
 	bool subword = false; // "web invite": not a session called invite
 
 	for (const char *args = command->args; args; args = next_form(args)) {
-		read_form(&form, args, name, args == command->args);
+		read_form(&form, command, args);
 		subword |= begins_with(&form, line);
 	}
 	for (const char *args = command->args; args; args = next_form(args)) {
-		read_form(&form, args, name, args == command->args);
+		read_form(&form, command, args);
 		if (!subword || begins_with(&form, line))
 			complete_form(&form, line, command->name);
 	}

@@ -10,6 +10,7 @@ struct complete_command {
 	// for themselves, those in upper case for what complete.c knows, A|B for one of both. NULL: it takes
 	// the name of a command.
 	const char *args;
+	const char *help; // the options that a usage line calls OPTION, one a line; may be NULL
 };
 
 // `commands`: hosting first. `words`: those of the command line behind `mirrord`; the last is to be

@@ -61,8 +61,6 @@ struct command {
 	const char *help;    // the options, one a line
 };
 
-static const char host_args[] =
-    "[-n NAME] [--name=NAME] [--detach] [--size=COLSxROWS] [--detach-key=KEY] [--help] [--version]";
 static const char host_help[] =
     "  -n, --name=NAME       name of the session (default: shared)\n"
     "      --detach          start it without a terminal, in the background\n"
@@ -97,7 +95,8 @@ static const struct command commands[] = {
 	"      --budget=BYTES  no more than so many bytes a second, on average\n"
 	"  q or ^C leaves. The arrow keys move a terminal smaller than the host's; with Home or\n"
 	"  0 it follows the cursor again. Page Up or b goes back to what has scrolled away, Page\n"
-	"  Down or f forward, q, Esc or End to the live screen. Where there are several sessions and\n"
+	"  Down or f forward, q, Esc or End to the live screen. Where there are several sessions "
+	"and\n"
 	"  no NAME, it asks which.\n"},
     {"watch", cmd_watch, "[--ssh=CMD] [--max-fps=N] [--budget=BYTES] [USER@]RELAY [NAME]",
 	"watch a session through ssh, as frames",
@@ -284,13 +283,14 @@ unknown(const char *word)
 static int
 complete(int argc, char **argv)
 {
-	struct complete_command known[COMMANDS + 2] = {{.args = host_args}, {.name = "help"}};
+	struct complete_command known[COMMANDS + 2] = {
+	    {.args = "[OPTION...]", .help = host_help}, {.name = "help"}};
 	size_t count = 2;
 
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (commands[i].summary)
-			known[count++] =
-			    (struct complete_command){commands[i].name, commands[i].args};
+			known[count++] = (struct complete_command){
+			    commands[i].name, commands[i].args, commands[i].help};
 	}
 	if (argc < 4)
 		return EX_USAGE;

@@ -9,6 +9,9 @@ from rig import PROJECT, Terminal, missing, wait_until
 FILES = PROJECT / "packaging" / "completions"
 
 
+CAROL = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF/dtCCnZN/HVqLFdEGKvTZkXx6IiHorL0V7wFt3ABMg\n"
+
+
 def choices(mirrord, *words):
     return mirrord.run("complete", "--", *words).stdout.decode().split()
 
@@ -23,6 +26,7 @@ def watched_session(mirrord, terminals):
 @pytest.mark.core
 def test_what_may_come_next(mirrord, terminals):
     watched_session(mirrord, terminals)
+    mirrord.run("guest", "add", "--yes", "--file=-", "--name=carol", input=CAROL, stdin=None)
     commands = [line.split()[1] for line in mirrord.run("help").stdout.decode().splitlines()
                 if line.startswith("  mirrord ")]
     assert set(choices(mirrord, "")) == {"help", *commands}
@@ -43,6 +47,14 @@ def test_what_may_come_next(mirrord, terminals):
             ("--", "ls", "-"): [":command", "1"],
             ("-n", "x", "ls", ""): [":command", "2"],
             ("-n", ""): [],
+            ("guest", "remove", ""): ["carol"],
+            ("guest", "add", "--session="): ["--session=standup"],
+            ("guest", "add", "--name="): [],
+            ("web", "revoke", ""): [],
+            ("guest", "list", "-"): ["--json"],
+            ("--publish=me@",): [":hosts"],
+            ("kick", ""): ["bob"],
+            ("kick", "-n", ""): ["standup"],
             ("--det",): ["--detach", "--detach-key="],
     }.items():
         assert choices(mirrord, *words) == expected, words
