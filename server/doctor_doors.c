@@ -172,17 +172,22 @@ try_remote(struct doors *doors)
 static void
 try_remote_socket(struct doors *doors)
 {
-	char to[64];
+	char path[64], to[sizeof(path) + 16], remove[sizeof(path) + 8];
 	int status;
 
 	// A name of its own below /tmp, where all may write: elsewhere the answer would be no either way.
-	snprintf(to, sizeof(to), "/tmp/mirrord-doctor-%ld:localhost:9", (long)getpid());
+	snprintf(path, sizeof(path), "/tmp/mirrord-doctor-%ld", (long)getpid());
+	snprintf(to, sizeof(to), "%s:localhost:9", path);
+	snprintf(remove, sizeof(remove), "rm -f %s", path);
 	status = ask(doors, true, WORDS("-O", "forward", "-R", to), nothing, NULL, 0);
-	if (status == RUN_TIMEOUT)
+	if (status == RUN_TIMEOUT) {
 		unanswered(doors);
-	else
-		closed(doors, status == 0 && !said(doors, "failed"),
-		    "a guest can open unix sockets on the relay (-R)", RESTRICT);
+		return;
+	}
+	closed(doors, status == 0 && !said(doors, "failed"),
+	    "a guest can open unix sockets on the relay (-R), as doctor did in its /tmp", RESTRICT);
+	if (status == 0) // sshd leaves it there; where any command runs, this one does
+		ask(doors, true, WORDS("-T"), WORDS(remove), NULL, 0);
 }
 
 // sshd answers no request for an agent; but it says, to a client that wants to hear much, what the key

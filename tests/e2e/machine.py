@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""A machine of a test's own, made of namespaces: its own /etc, /run, /var/lib, /usr/local, homes and
-network, so that real useradd, sshd and files of the system's can be tried as root. Nothing of it outlives
+"""A machine of a test's own, made of namespaces: its own /etc, /run, /tmp, /var/lib, /usr/local,
+homes and network, so that real useradd, sshd and files of the system's can be tried as root. Nothing of it outlives
 the test: the mounts go with the process that holds them."""
 
 import contextlib
@@ -30,6 +30,7 @@ mount --bind "$1/lib" /var/lib
 mount --bind "$1/local" /usr/local
 mount --bind "$1/home" /home
 mount --bind "$1/root" /root
+mount -t tmpfs -o mode=1777 tmp /tmp
 ip link set lo up
 hostname relay
 echo '127.0.0.1 localhost relay' > /etc/hosts
