@@ -77,8 +77,8 @@ spawn(struct launcher *launcher, pid_t *pid, int io, int errors)
 	return error;
 }
 
-// What is typed there, or hangs it up, is for the first command; and whoever waits for the end of our
-// standard output does not wait for us.
+// What is typed there, or hangs it up, is for the first command; and whoever waits for the end of
+// our standard output does not wait for us.
 static void
 let_go_of_terminal(void)
 {

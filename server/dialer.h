@@ -26,8 +26,8 @@ struct dialer_news {
 	int stream, errors; // owned by whoever takes them
 };
 
-// `first` is run the first time, with the terminal to ask questions on, and `again` the other times,
-// in a session of its own so that it cannot. Both are argument lists, borrowed for good.
+// `first` is run the first time, with the terminal to ask questions on, and `again` the other
+// times, in a session of its own so that it cannot. Both are argument lists, borrowed for good.
 bool dialer_start(struct dialer *dialer, char *const *first, char *const *again);
 // Starts the command in a slot; not before the last one there has ended.
 void dialer_dial(struct dialer *dialer, unsigned slot);

@@ -57,7 +57,8 @@ void linkpace_sent_other(struct linkpace *pace, uint64_t now_us, size_t len);
 bool linkpace_acked(struct linkpace *pace, uint64_t now_us, uint64_t frames, uint64_t held_us);
 // Whether nothing more may be sent before an ACK comes.
 bool linkpace_full(const struct linkpace *pace);
-// When, without an ACK until then, the link is taken for stalled; LINKPACE_NEVER: all is acknowledged.
+// When, without an ACK until then, the link is taken for stalled; LINKPACE_NEVER: all is
+// acknowledged.
 uint64_t linkpace_stalled(const struct linkpace *pace);
 // When the next frame is due: now or before, later, or not before something happens
 // (LINKPACE_NEVER).

@@ -52,8 +52,8 @@ void link_notice_put(struct buf *out, const char *text);
 void link_bye_put(struct buf *out, int status, const char *text);
 void link_publish_put(struct buf *out, const struct link_publish *publish);
 
-// Each reads a payload; false if it is malformed. The first three are true for another version too, of
-// which nothing but the version is read.
+// Each reads a payload; false if it is malformed. The first three are true for another version too,
+// of which nothing but the version is read.
 bool link_publish_get(const struct msg *msg, struct link_publish *publish);
 bool link_hello_get(const struct msg *msg, struct link_hello *hello);
 bool link_welcome_get(const struct msg *msg, uint64_t *version);
@@ -63,14 +63,15 @@ bool link_limits_get(const struct msg *msg, struct link_limits *limits);
 bool link_hold_get(const struct msg *msg, struct link_hold *hold);
 bool link_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1]);
 
-// Whether what stands there may become a WELCOME. Else one might wait for ever for the rest of a message
-// that a shell's greeting seems to begin.
+// Whether what stands there may become a WELCOME. Else one might wait for ever for the rest of a
+// message that a shell's greeting seems to begin.
 bool link_like_welcome(const struct buf *in, size_t used);
 #define LINK_WELCOME_MAX 127 // bytes of a WELCOME of any version, whose length is then one byte
 
-// The base of a resumed link: a screen of the size that the watcher has, with those of its rows that
-// the session's newest screen still holds, and blanks for the others. Made here from the hashes, and
-// there from the message that is appended to `out`. NULL (and no message) if none is left.
+// The base of a resumed link: a screen of the size that the watcher has, with those of its rows
+// that the session's newest screen still holds, and blanks for the others. Made here from the
+// hashes, and there from the message that is appended to `out`. NULL (and no message) if none is
+// left.
 struct screen *link_base_make(
     const struct link_hello *hello, const struct screen *newest, struct buf *out);
 struct screen *link_base_get(const struct msg *msg, const struct screen *have);

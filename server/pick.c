@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Lets a guest choose a session. What is painted is a screen like any other, in the closed language.
+// Lets a guest choose a session. What is painted is a screen like any other, in the closed
+// language.
 #include "server/pick.h"
 
 #include "server/caps.h"

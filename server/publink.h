@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
-// A publisher's end of a link: says who it is and what it publishes, is told what the relay still has,
-// and sends frames from there. Pure: touches no fd, and the clock is given. docs/protocol.md, "Publish".
+// A publisher's end of a link: says who it is and what it publishes, is told what the relay still
+// has, and sends frames from there. Pure: touches no fd, and the clock is given. docs/protocol.md,
+// "Publish".
 #pragma once
 
 #include "server/linksend.h"

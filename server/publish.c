@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Starts a publisher in the background, and waits until the relay has taken the session: until then ssh
-// may ask on the terminal, and what it says is printed here.
+// Starts a publisher in the background, and waits until the relay has taken the session: until then
+// ssh may ask on the terminal, and what it says is printed here.
 #include "server/publish_parts.h"
 
 #include "server/daemon.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// A session's way to a relay: an edge that sends what it sees up through ssh, and finds its way back
-// when the link is lost. Runs in the background, for as long as the session does.
+// A session's way to a relay: an edge that sends what it sees up through ssh, and finds its way
+// back when the link is lost. Runs in the background, for as long as the session does.
 #pragma once
 
 #include "server/linkproto.h"
@@ -25,9 +25,9 @@ struct publishing {
 int publish_session(const struct session *session, const char *ssh, const char *relay,
     uint64_t start, struct publishing *publishing);
 
-// Starts it, and waits until the relay has taken the session, however long ssh asks for: what ssh says
-// goes to standard error. The view socket need not answer before that. Returns EX_OK, or another exit
-// status and a sentence.
+// Starts it, and waits until the relay has taken the session, however long ssh asks for: what ssh
+// says goes to standard error. The view socket need not answer before that. Returns EX_OK, or
+// another exit status and a sentence.
 int publish_start(const struct publish_options *options, struct publishing *publishing,
     char text[LIMIT_TEXT + 1]);
 // The session is there: from here on it lives by itself.

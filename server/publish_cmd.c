@@ -46,8 +46,8 @@ hash_of(const char *text)
 	return hash;
 }
 
-// The token is for this relay alone, so that none can pass for us at another. It is kept: a session that
-// is started again gets its name again. False: it could not be, and this one is for this time.
+// The token is for this relay alone, so that none can pass for us at another. It is kept: a session
+// that is started again gets its name again. False: it could not be, and this one is for this time.
 static bool
 kept_token(const char *relay, uint8_t token[PUBLISH_TOKEN])
 {

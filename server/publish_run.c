@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// A publisher at work, in the background: what the session shows goes up the live way, and what is due is
-// done. Locked down before it reads a byte of the relay's.
+// A publisher at work, in the background: what the session shows goes up the live way, and what is
+// due is done. Locked down before it reads a byte of the relay's.
 #include "server/publish_parts.h"
 
 #include "server/sandbox.h"
@@ -186,8 +186,8 @@ on_cut(void *user, const struct view_cut *cut)
 		linksend_cut(&publish->live->link.send, cut);
 }
 
-// The relay is to know how it ended; its guests leave with that. If there is no link now, there may be
-// one in a while.
+// The relay is to know how it ended; its guests leave with that. If there is no link now, there may
+// be one in a while.
 static void
 on_end(void *user, int status, const char *text)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
-// A publisher's ways to its relay. A *way* is one run of ssh; the one that carries frames is *live*. When
-// nothing is acknowledged on it, others are tried beside it, and the first that opens is the next live
-// one: TCP notices that a network is back long after it is.
+// A publisher's ways to its relay. A *way* is one run of ssh; the one that carries frames is
+// *live*. When nothing is acknowledged on it, others are tried beside it, and the first that opens
+// is the next live one: TCP notices that a network is back long after it is.
 #include "server/publish_parts.h"
 
 #include <errno.h>
@@ -162,8 +162,8 @@ on_guests(struct way *way)
 		upstream_guests(&publish->up, link->guests, link->guest_count);
 }
 
-// The relay has spoken for good: it lets the session go, or takes it from nobody here. Unless it only had no
-// place for one more try.
+// The relay has spoken for good: it lets the session go, or takes it from nobody here. Unless it
+// only had no place for one more try.
 static void
 on_bye(struct way *way, const struct view_bye *bye)
 {

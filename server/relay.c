@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// `mirrord relay`, as a publisher's ssh runs it: finds out who publishes what, and hands the connection
-// to the process that serves that session, which is started here if there is none.
+// `mirrord relay`, as a publisher's ssh runs it: finds out who publishes what, and hands the
+// connection to the process that serves that session, which is started here if there is none.
 //
 //   sshd --- relay (this connection) ..... its two ends, over NAME.control .....> serving process
 //            waits until that lets go          keeper: holds the sockets, starts it again <-'
@@ -242,8 +242,8 @@ want_fds(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Holds the sockets, so that viewers who come between two serving processes wait, and takes their names
-// away in the end, which a process that is locked down cannot.
+// Holds the sockets, so that viewers who come between two serving processes wait, and takes their
+// names away in the end, which a process that is locked down cannot.
 static _Noreturn void
 keep(struct relay_claim *claim)
 {

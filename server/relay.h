@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// The far end of `mirrord publish`: what ssh runs there (relay.c) hands its connection to the process
-// that serves the session (relay_serve.c), which outlives it.
+// The far end of `mirrord publish`: what ssh runs there (relay.c) hands its connection to the
+// process that serves the session (relay_serve.c), which outlives it.
 #pragma once
 
 #include "server/linkproto.h"

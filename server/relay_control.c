@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// The control socket of a published session: takes links over from `mirrord relay`, and answers `list`
-// and `stop` as a keeper does. For the account's own uid, and root.
+// The control socket of a published session: takes links over from `mirrord relay`, and answers
+// `list` and `stop` as a keeper does. For the account's own uid, and root.
 #include "server/relay_parts.h"
 
 #include "server/fdpass.h"
@@ -156,8 +156,8 @@ same_token(const uint8_t *a, const uint8_t *b)
 	return !differ;
 }
 
-// A name belongs to who had it first, for as long as it is served; among that one's own, to the newest that
-// is there (a clock may have gone back meanwhile).
+// A name belongs to who had it first, for as long as it is served; among that one's own, to the
+// newest that is there (a clock may have gone back meanwhile).
 static bool
 may_publish(struct relay_conn *conn, const struct link_publish *who)
 {

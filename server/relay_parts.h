@@ -58,8 +58,8 @@ void relay_chosen(struct relay *relay, struct feed *feed);
 void relay_show(struct relay *relay, struct screen *screen);
 void relay_end(struct relay *relay, int status, const char *text);
 
-// relay_feed.c. Takes the fds; NULL (and they are still the caller's): there is no place, or they are no
-// streams.
+// relay_feed.c. Takes the fds; NULL (and they are still the caller's): there is no place, or they
+// are no streams.
 struct feed *feed_new(struct relay *relay, int in_fd, int out_fd, uint64_t since);
 void feed_hello(struct feed *feed); // the first words: what we have
 void feed_close(struct feed *feed);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// The process that serves a published session: a mirror that is fed frames. It outlives its links, and
-// shows the last screen until the host is back. Locked down before it reads the first byte.
+// The process that serves a published session: a mirror that is fed frames. It outlives its links,
+// and shows the last screen until the host is back. Locked down before it reads the first byte.
 //
 // A *feed* is one link, handed over by the process that sshd started for it. Several may have said
 // HELLO; the one on which the publisher begins to send is the live one from then on.

@@ -40,7 +40,8 @@ enum session_span {
 	SESSION_KEPT,  // and over reboots: not in /run
 };
 bool session_dir_for(enum session_span span, char dir[PATH_MAX], char why[SESSION_WHY]);
-// One at a time looks there whether a name is free and takes it: an fd to close then, or -1 with `why`.
+// One at a time looks there whether a name is free and takes it: an fd to close then, or -1 with
+// `why`.
 int session_lock(const char *dir, char why[SESSION_WHY]);
 // Makes both sockets of a session whose name is free. False with `why`.
 bool session_listen(
@@ -58,20 +59,20 @@ enum session_scope {
 // malloc'ed array and its length, at most SESSION_LIST_MAX. `why` is the last directory that was
 // passed over as unsafe and the reason, or empty.
 struct session *session_list(enum session_scope scope, size_t *count, char why[SESSION_WHY]);
-// Those that somebody listens on, called `name` (or all: NULL), each once: an earlier directory of the same user
-// goes first, and by a name one's own before others'. As session_list().
+// Those that somebody listens on, called `name` (or all: NULL), each once: an earlier directory of
+// the same user goes first, and by a name one's own before others'. As session_list().
 struct session *session_live(
     const char *name, enum session_scope scope, size_t *count, char why[SESSION_WHY]);
 // What to call it by: NAME, or USER/NAME if it is another user's.
 void session_label(const struct session *session, char *label, size_t size);
-// The session called `name` (USER/NAME picks one of a user's; NAME one's own before others'), or the
-// only one if NULL. Returns
+// The session called `name` (USER/NAME picks one of a user's; NAME one's own before others'), or
+// the only one if NULL. Returns
 // EX_OK, or another of sysexits with `why`.
 int session_find(
     const char *name, enum session_scope scope, struct session *session, char why[SESSION_WHY]);
 
-// One's own session: the one called `name`; without a name that in which this process runs, or the only
-// one. As session_find().
+// One's own session: the one called `name`; without a name that in which this process runs, or the
+// only one. As session_find().
 int session_find_own(const char *name, struct session *session, char why[SESSION_WHY]);
 
 // Connects to a socket without blocking (the fd is nonblocking, close-on-exec). -1 with errno:

@@ -13,9 +13,9 @@
 #define EXIT_NOT_FOUND 127 // of a shell
 #define EXIT_SSH 255       // ssh's own failures
 
-// Beside the user's own configuration: nothing but a stream of bytes is wanted, and a link that is dead
-// must be known to be. Frames are compressed already, but ssh's own headers, a part of each small packet,
-// are not: that saves more than compressing twice costs (docs/performance.md).
+// Beside the user's own configuration: nothing but a stream of bytes is wanted, and a link that is
+// dead must be known to be. Frames are compressed already, but ssh's own headers, a part of each
+// small packet, are not: that saves more than compressing twice costs (docs/performance.md).
 static char *const always[] = {"-T", "-x", "-a", "-o", "ClearAllForwardings=yes", "-o",
     "Compression=yes", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3", NULL};
 static char *const batch[] = {"-o", "BatchMode=yes", NULL};

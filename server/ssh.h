@@ -27,8 +27,8 @@ struct ssh_lines {
 	char line[SSH_LINE_BYTES + 1]; // the last whole one that can be printed
 	char part[SSH_LINE_BYTES + 1]; // what it is saying
 };
-// Takes one byte of it; true at the end of a line, which is in `part` and the caller's to empty. One that
-// cannot be printed as it is is empty.
+// Takes one byte of it; true at the end of a line, which is in `part` and the caller's to empty.
+// One that cannot be printed as it is is empty.
 bool ssh_lines_put(struct ssh_lines *lines, char byte);
 
 // Why nothing came of the first connection: `bye` is what to exit with and a sentence.

@@ -18,7 +18,8 @@ struct upstream_sink {
 	void (*cut)(void *user, const struct view_cut *cut);       // of one's guests; or NULL
 	void (*grant)(void *user, const struct view_grant *grant); // the keyboard; NULL: never
 	void (*turn)(void *user); // all that had come has been told: do what is due now
-	// A connection to the mirror on which HELLO has been said, or -1 with errno; or NULL: `path`.
+	// A connection to the mirror on which HELLO has been said, or -1 with errno; or NULL:
+	// `path`.
 	int (*dial)(void *user);
 };
 

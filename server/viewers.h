@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
-// Those who watch: takes connections from the view socket, holds each to the protocol, and sends all
-// in step the same bytes. A viewer whose socket is full is skipped, and gets one key frame when it
-// has drained: nothing is queued for anybody, and nobody is waited for.
+// Those who watch: takes connections from the view socket, holds each to the protocol, and sends
+// all in step the same bytes. A viewer whose socket is full is skipped, and gets one key frame when
+// it has drained: nothing is queued for anybody, and nobody is waited for.
 #pragma once
 
 #include "server/orders.h"
@@ -46,8 +46,8 @@ size_t viewers_count(const struct viewers *viewers);
 bool viewers_show(struct viewers *viewers, struct screen *screen);
 // Has every edge show this line over the screen, also those that come later; NULL: none any more.
 void viewers_notice(struct viewers *viewers, const char *text);
-// Sends away those who have this name and key, here and through edges that serve others. Returns how many
-// watched.
+// Sends away those who have this name and key, here and through edges that serve others. Returns
+// how many watched.
 size_t viewers_cut(struct viewers *viewers, const struct view_cut *cut);
 // Has the edges that serve others cut these of them (VIEW_GUEST_CUT). Returns how many were known.
 size_t viewers_cut_guests(struct viewers *viewers, const struct view_cut *cut);

@@ -99,9 +99,9 @@ void view_event_put(struct buf *out, const struct view_person *person);
 
 void view_grant_put(struct buf *out, const struct view_grant *grant);
 
-// Each reads a payload. False if it is malformed: too short or long, a number out of range, a string
-// that is not clean. view_hello_get() is true for a HELLO of another version too, of which nothing
-// but the version is read.
+// Each reads a payload. False if it is malformed: too short or long, a number out of range, a
+// string that is not clean. view_hello_get() is true for a HELLO of another version too, of which
+// nothing but the version is read.
 bool view_hello_get(const struct msg *msg, struct view_hello *hello);
 bool view_status_get(const struct msg *msg, struct view_status *status);
 bool view_welcome_get(const struct msg *msg, struct view_welcome *welcome);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Publishing through a relay: `mirrord publish`, `mirrord relay` and who watches there. Here what ssh
-would carry is carried by a pipe; test_relay_net.py has three machines and a real sshd."""
+"""Publishing through a relay: `mirrord publish`, `mirrord relay` and who watches there. Here what
+ssh would carry is carried by a pipe; test_relay_net.py has three machines and a real sshd."""
 
 import contextlib
 import json
@@ -69,8 +69,8 @@ def way(mirrord, relay):
                     rig.kill_quietly(person["pid"])
 
 
-# Carries bytes both ways between its standard input and output and a command's: a network that can be
-# stopped without closing anything.
+# Carries bytes both ways between its standard input and output and a command's: a network that can
+# be stopped without closing anything.
 PUMP = """
 import os, subprocess, sys, threading
 

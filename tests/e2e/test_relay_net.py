@@ -34,11 +34,17 @@ def why_not():
     lacking = rig.missing("ip", "tc", "ssh", "ssh-keygen")
     if lacking:
         return f"needs {', '.join(lacking)}"
-    trial = subprocess.run(["unshare", "-n", "true"], capture_output=True)
-    return None if trial.returncode == 0 else "needs network namespaces"
+    trial = f"mirrord-trial-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", trial], capture_output=True).returncode == 0
+    if made:
+        ip("netns", "delete", trial)
+    return None if made else "needs network namespaces"
 
 
-pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+WHY_NOT = why_not()
+
+
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 
 
 class Machine(rig.Mirrord):
@@ -77,13 +83,14 @@ class World:
     def __init__(self, build, folder):
         self.folder, self.sshd = folder, None
         self.host, self.relay, self.guest = (
-            Machine(build, folder / name, f"mirrord-{os.getpid()}-{name}")
+            Machine(build, folder / name, f"mirrord-test-{os.getpid()}-{name}")
             for name in ("host", "relay", "guest"))
 
     def start(self):
         join(self.host, "link0", "10.83.1.1", self.relay, "host0", "10.83.1.2")
         join(self.guest, "link0", "10.83.2.1", self.relay, "guest0", "10.83.2.2")
-        self.sshd = rig.Sshd(self.folder / "sshd", self.relay.ssh_env, "0.0.0.0", self.relay.within())
+        self.sshd = rig.Sshd(self.folder / "sshd", self.relay.ssh_env, "0.0.0.0",
+                             self.relay.within())
         self.me = self.sshd.guest("me", 'restrict,command="mirrord relay"')
 
     def ssh(self, identity, address, **options):
@@ -110,8 +117,9 @@ class World:
 
     def sent(self):
         """Bytes that have left the host."""
-        run = subprocess.run([*self.host.within(), "cat", "/sys/class/net/link0/statistics/tx_bytes"],
-                             capture_output=True, check=True)
+        counter = "/sys/class/net/link0/statistics/tx_bytes"
+        run = subprocess.run([*self.host.within(), "cat", counter], capture_output=True,
+                             check=True)
         return int(run.stdout)
 
     def cut(self, silently):
@@ -202,8 +210,9 @@ def test_what_leaves_the_host_does_not_grow_with_guests(world, terminals, soak):
     changes = 150 if soak else 25
     fifo = world.folder / "go"
     os.mkfifo(fifo)
-    world.host.detached("s", "sh", "-c", f"while read n; do clear; r=$((r+1)); i=0; while [ $i -lt $n ]; "
-                        "do echo $r $i | md5sum; i=$((i+1)); sleep 0.4; done; echo done; done <>" + str(fifo))
+    world.host.detached(
+        "s", "sh", "-c", "while read n; do clear; r=$((r+1)); i=0; while [ $i -lt $n ]; "
+        f"do echo $r $i | md5sum; i=$((i+1)); sleep 0.4; done; echo done; done <>{fifo}")
     world.publish()
     guest = terminals(world.by_ssh("alice"))
     crowd, draining = [], threading.Event()

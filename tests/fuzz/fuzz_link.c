@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: ISC
-// Both ends of a link. The first byte says what the rest is: even: what a relay sends to a watcher, as
-// it is; 1 modulo 4: the same, but pieces (a length byte each) that are deflated first, so that messages
-// and frames are reached; 15 modulo 16: what a relay sends to its publisher; 11: PUBLISH; else what a watcher
-// sends to the far end. Nothing may crash, a link that broke
-// says how, and a screen there is stays whole; the watcher's HELLO after it is one the far end takes.
+// Both ends of a link. The first byte says what the rest is: even: what a relay sends to a watcher,
+// as it is; 1 modulo 4: the same, but pieces (a length byte each) that are deflated first, so that
+// messages and frames are reached; 15 modulo 16: what a relay sends to its publisher; 11: PUBLISH;
+// else what a watcher sends to the far end. Nothing may crash, a link that broke
+// says how, and a screen there is stays whole; the watcher's HELLO after it is one the far end
+// takes.
 #include "server/linkrecv.h"
 #include "server/linksend.h"
 #include "server/publink.h"
