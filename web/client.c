@@ -158,7 +158,7 @@ client_tell_watching(struct client *client)
 {
 	size_t watching = source_watching(client->source), at;
 
-	if (watching == client->watching)
+	if (client->hidden || watching == client->watching)
 		return;
 	client->watching = watching;
 	at = begin(client, WEB_WATCHING);
@@ -433,6 +433,8 @@ on_visible(struct client *client, struct reader *reader)
 	if (!reader_done(reader) || visible > 1)
 		return false;
 	client->hidden = !visible;
+	if (client->source)
+		client_tell_watching(client); // what it was not told meanwhile
 	client_schedule(client);
 	return true;
 }
