@@ -267,6 +267,28 @@ def test_the_host_sees_and_cuts_a_relays_guests(mirrord, relay, way, terminals):
     assert bob.process.poll() is None
 
 
+def test_the_hosts_orders_hold_for_a_relays_guests(mirrord, relay, way, terminals):
+    say = cat(mirrord)
+    publish(mirrord, way)
+    alice = terminals(relay.terminal("view", "--as", "alice", "s"))
+    alice.wait_for("ready")
+    mirrord.run("pause", "s")
+    alice.wait_for("the host has paused")
+    say("hunter2\n\x1b[2J\x1b[Hafter\n")
+    mirrord.run("say", "-n", "s", "a remark")
+    alice.wait_for("a remark")
+    mirrord.run("resume", "s")
+    alice.wait_for("after")
+    assert b"hunter" not in alice.bytes()
+    rig.wait_until(lambda: [person["name"] for person in who(mirrord)
+                            if person["via"] == "relay"] == ["alice"])
+    mirrord.run("lock", "s")
+    bob = terminals(relay.terminal("view", "--as", "bob", "s"))
+    assert bob.wait_exit() != 0
+    mirrord.run("kick", "--ban", "-n", "s", "alice")
+    assert alice.wait_exit() != 0
+
+
 # ---- links that are lost ------------------------------------------------------------------------
 
 
