@@ -253,6 +253,21 @@ on_channel(uv_poll_t *poll, int status, int events)
 
 // ---- browsers ----------------------------------------------------------------------------------
 
+// Here too, for lws may serve several events before it returns to us.
+static void
+on_wake(lws_sorted_usec_list_t *wake)
+{
+	gateway_turn(lws_container_of(wake, struct gateway, wake));
+}
+
+// What a browser said may have set timers, and questions to the porter wait to be sent.
+static void
+wake_soon(struct gateway *gateway)
+{
+	if (!gateway->wake.list.owner || gateway->wake.us > lws_now_usecs())
+		lws_sul_schedule(gateway->context, 0, &gateway->wake, on_wake, 0);
+}
+
 static int
 on_websocket(struct conn *conn, enum lws_callback_reasons reason, const void *in, size_t len)
 {
@@ -282,6 +297,7 @@ on_browser(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *
 	if (!conn) // not of a connection of ours
 		return 0;
 	conn->wsi = wsi; // also while it is being adopted
+	wake_soon(conn->gateway);
 	switch (reason) {
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		http_upgrades(conn, in);
@@ -317,12 +333,6 @@ static const struct lws_protocols protocols[] = {{.name = WEB_PROTOCOL,
     {.name = "loop", .callback = on_loop}, {0}};
 
 // ---- the loop ----------------------------------------------------------------------------------
-
-static void
-on_wake(lws_sorted_usec_list_t *wake)
-{
-	(void)wake;
-}
 
 static bool
 is_watched(const struct gateway *gateway)
