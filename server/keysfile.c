@@ -324,6 +324,24 @@ write_new(
 	return status;
 }
 
+// Others take no lock: what ssh-copy-id has added meanwhile must not be lost.
+static int
+check_old(const struct keysfile *file, char why[KEYSFILE_WHY])
+{
+	struct stat now;
+	bool exists = fstatat(file->dir, file->base, &now, AT_SYMLINK_NOFOLLOW) == 0;
+	bool same = exists == file->exists;
+
+	if (same && exists)
+		same = now.st_ino == file->stat.st_ino && now.st_size == file->stat.st_size &&
+		       now.st_mtim.tv_sec == file->stat.st_mtim.tv_sec &&
+		       now.st_mtim.tv_nsec == file->stat.st_mtim.tv_nsec;
+	return same ? EX_OK
+		    : refuse(EX_TEMPFAIL, why,
+			  "somebody else has changed %.400s meanwhile; nothing was done: try again",
+			  file->path);
+}
+
 int
 keysfile_replace(struct keysfile *file, const struct buf *data, keysfile_check *check, void *user,
     char why[KEYSFILE_WHY])
@@ -336,6 +354,8 @@ keysfile_replace(struct keysfile *file, const struct buf *data, keysfile_check *
 	status = write_new(file, name, data, why);
 	if (status == EX_OK)
 		status = check_new(file, name, data, check, user, why);
+	if (status == EX_OK)
+		status = check_old(file, why);
 	if (status == EX_OK && renameat(file->dir, name, file->dir, file->base) < 0)
 		status = refuse_errno(EX_CANTCREAT, why, "replace", file->path);
 	if (status != EX_OK)

@@ -650,6 +650,24 @@ def test_a_fault_at_any_step_of_the_change_changes_nothing(guests):
     assert tried > 5
 
 
+@pytest.mark.skipif(bool(rig.missing("strace")), reason="strace is not installed")
+def test_what_another_program_adds_meanwhile_is_not_lost(guests):
+    guests.keys.write_bytes(OTHERS)
+    argv = guests.argv("add", "--yes", "--file", guests.file("alice", KEY))
+    adding = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-e", "trace=fsync",
+                               "-e", "inject=fsync:delay_enter=2000000:when=1", *argv],
+                              env=guests.mirrord.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE)
+    wait_until(guests.keys.with_name("authorized_keys.mirrord-new").exists)
+    with open(guests.keys, "ab") as file:
+        file.write(a_key().encode())
+    after = guests.keys.read_bytes()
+    said = adding.communicate(timeout=rig.DEADLINE_S)[1]
+    assert adding.returncode == 75 and b"somebody else has changed" in said, said
+    assert guests.keys.read_bytes() == after
+    assert [path.name for path in guests.keys.parent.iterdir()] == ["authorized_keys"]
+
+
 def test_a_full_disk_changes_nothing(guests):
     guests.keys.write_bytes(OTHERS)
     path = guests.file("alice", KEY)
