@@ -262,10 +262,13 @@ def test_while_paused_no_frame_holds_anything_of_the_screen(mirrord, terminals, 
     late = view(mirrord, terminals, "--as", "late", "s", wait_for=CURTAIN)
     os.kill(wait_until(lambda: mirrord.mirror_pid(entry)), signal.SIGKILL)
     wait_until(lambda: len(people(mirrord)) >= 3, what=lambda: people(mirrord))
-    for number in range(60):
-        say(f"{secret} again {number}\n")
+    before = max(one["printed"] for one in people(mirrord))
+    again = "".join(f"{secret} again {number}\n" for number in range(60)) + "\x1b[2J\x1b[Hafter\n"
+    say(again)
     assert CURTAIN in mirrord.dump("s") and secret not in mirrord.dump("s", "json")
-    say("\x1b[2J\x1b[Hafter\n")
+    # What is on the screen when it goes on is shown: all of it has to be there, in "\r\n" as a terminal has it.
+    whole = before + len(again.replace("\n", "\r\n"))
+    wait_until(lambda: max(one["printed"] for one in people(mirrord)) >= whole, what=lambda: people(mirrord))
     said = [peer.data + b"".join(payload for _, payload in drain(peer)) for peer in peers]
     mirrord.run("resume", "s")
     for each in (guest, far, late):
