@@ -40,6 +40,12 @@ pace_wrote_other(struct pace *pace)
 // ---- a frame is made ---------------------------------------------------------------------------
 
 static uint64_t
+latest(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t
 clamp(uint64_t value, uint64_t min, uint64_t max)
 {
 	return value < min ? min : value > max ? max : value;
@@ -53,12 +59,6 @@ distance(const struct pace *pace)
 	    pace->proof.paces || !pace->link.counts ? pace->proof.rtt_us : pace->link.rtt_min_us;
 
 	return clamp(rtt / 2, PACE_FRAME_US, PACE_FRAME_MAX_US);
-}
-
-static uint64_t
-latest(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 uint64_t
@@ -143,11 +143,12 @@ static uint64_t
 in_the_air(const struct pace *pace)
 {
 	const struct pace_link *link = &pace->link;
-	uint64_t bytes = pace->rate.per_s * link->rtt_min_us / SECOND_US;
+	uint64_t late_us = link->rtt_min_us < PACE_ACK_US ? link->rtt_min_us : PACE_ACK_US;
+	uint64_t bytes = pace->rate.per_s * (link->rtt_min_us + late_us) / SECOND_US;
 
 	if (!link->counts)
 		return 0;
-	if (link->rtt_us <= link->rtt_min_us + link->rtt_min_us / 4)
+	if (link->rtt_us <= link->rtt_min_us + latest(link->rtt_min_us / 4, late_us))
 		bytes += bytes / 4; // no queue seen: is there room for more?
 	return bytes < PACE_AIR_MAX ? bytes : PACE_AIR_MAX;
 }

@@ -22,6 +22,7 @@
 #define PACE_LOOKS 6              // at the queue, when nobody waits for it; the distance doubles,
 #define PACE_TAKEN_US 4000        // from this on, in which sshd takes what was written
 #define PACE_AIR_MAX (32u << 10)  // bytes: no more may be in the air when the next frame is made
+#define PACE_ACK_US 40000         // by which the guest's TCP may delay its acknowledgement (Linux)
 #define PACE_NEVER UINT64_MAX
 
 enum pace_phase {

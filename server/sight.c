@@ -118,7 +118,7 @@ sight_acked(struct sight *sight, struct linksend *send, uint64_t now_us)
 	if (!send->pace.acked || sight->state == SIGHT_NONE)
 		return;
 	look(sight, send, now_us);
-	if (!shows(sight, &send->pace)) {
+	if (!shows(sight, &send->pace) || sight->pace.link.rtt_min_us > SIGHT_RTT_US) {
 		if (sight->state == SIGHT_CLEAR)
 			linksend_hold(send, &often);
 		sight->state = SIGHT_NONE;

@@ -10,6 +10,7 @@
 
 // An ACK later than the queue said by more than this, or a round trip, says that it is not all: the
 // first frame's, and others.
+#define SIGHT_RTT_US 150000 // over a longer way ACKs pace in any case: they know its rate better
 #define SIGHT_FIRST_US 30000
 #define SIGHT_LATE_US 150000
 

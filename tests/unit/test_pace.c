@@ -163,6 +163,28 @@ after_quiet_what_follows_shares_a_packet(void **state)
 	}
 }
 
+// The guest's TCP holds an acknowledgement back for 40 ms.
+static void
+three_small_frames_on_their_way_are_no_queue(void **state)
+{
+	struct pace_link link = {
+	    .counts = true, .acked = 5000, .rtt_us = 90000, .rtt_min_us = 60000};
+	struct pace pace;
+	(void)state;
+
+	pace_init(&pace, false, NULL);
+	pace_queue(&pace, T0, &link);
+	pace.rate.per_s = 17000; // what 500 bytes in 30 ms are
+	for (int i = 0; i < 2; i++) {
+		pace_want(&pace);
+		pace_painted(&pace, T0 + S, 500, QUESTION);
+		pace_written(&pace, T0 + S);
+		link.queued = i ? 4000 : 1500;
+		pace_queue(&pace, T0 + S + 30000, &link);
+		assert_int_equal(pace.phase, i ? PACE_QUEUED : PACE_CLEAR);
+	}
+}
+
 static void
 an_idle_screen_needs_no_clock(void **state)
 {
@@ -583,6 +605,7 @@ main(void)
 	    cmocka_unit_test(nothing_is_painted_while_the_queue_holds_the_last_frame),
 	    cmocka_unit_test(frames_keep_a_distance),
 	    cmocka_unit_test(after_quiet_what_follows_shares_a_packet),
+	    cmocka_unit_test(three_small_frames_on_their_way_are_no_queue),
 	    cmocka_unit_test(an_idle_screen_needs_no_clock),
 	    cmocka_unit_test(a_frame_without_bytes_delays_nothing),
 	    cmocka_unit_test(questions_are_rare),
