@@ -150,3 +150,17 @@ def test_frames_are_no_larger_than_recorded(kind, tmp_path):
     figures = json.loads(made.stdout)["recordings"][0]
     assert figures["frames_zlib"] <= LIMITS[kind], figures
     assert figures["frames_zlib"] < figures["ansi_zlib"], figures
+
+
+HEADER = '{"version": 2, "width": 80, "height": 24}\n'
+
+
+@pytest.mark.parametrize("text, line, expected", [
+    ("", 1, "header"), ("hello\n", 1, "header"), ('{"version": 1}\n[1, "o", "x"]\n', 1, "header"),
+    (HEADER + '[0.1, "o", "x"]\n[oops\n', 3, "an event"), (HEADER + '[1, 2, 3]\n', 2, "an event")])
+def test_what_is_no_recording_is_refused_with_file_and_line(tmp_path, text, line, expected):
+    path = tmp_path / "bad.cast"
+    path.write_text(text)
+    done = subprocess.run([build_dir() / "bench" / "frames", path], check=False, capture_output=True, text=True)
+    assert done.returncode == 65
+    assert done.stderr.startswith(f"frames: {path}:{line}: expected") and expected in done.stderr
