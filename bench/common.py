@@ -271,6 +271,11 @@ class MirrordHost:
     def pids(self):
         return [self.entry["keeper"], self.mirrord.mirror_pid(self.entry)]
 
+    def viewers(self):
+        """The processes that watch, here."""
+        people = json.loads(self.mirrord.run("who", "--json", self.NAME).stdout)
+        return [person["pid"] for person in people]
+
     def close(self):
         self.mirrord.close()
 
