@@ -351,9 +351,9 @@ put_held(struct buf *out, const struct model *model, bool whole)
 	buf_put_varint(out, held->cursor.row);
 	buf_put_varint(out, held->cursor.col);
 	buf_put_u8(out, held->cursor.shape);
-	buf_put_u8(
-	    out, (uint8_t)(held->cursor.blink | held->cursor.visible << 1 |
-			   held->cursor.pending_wrap << 2 | held->reverse << 3 | held->alt << 4));
+	buf_put_u8(out, (uint8_t)(held->cursor.blink | held->cursor.visible << 1 |
+				  held->cursor.pending_wrap << 2 | held->reverse << 3 |
+				  held->alt << 4 | held->bell << 5));
 	put_title(out, held->title);
 	for (size_t i = 0; i < held->rows; i++)
 		put_row(out, held->row[i], true);
@@ -373,6 +373,7 @@ get_held_meta(struct reader *in, struct screen *held)
 	held->cursor.pending_wrap = flags >> 2 & 1;
 	held->reverse = flags >> 3 & 1;
 	held->alt = flags >> 4 & 1;
+	held->bell = flags >> 5 & (SCREEN_BELLS - 1);
 	return get_title(in, held->title);
 }
 
@@ -567,7 +568,7 @@ put_state(struct buf *out, const struct model *model, bool whole)
 	buf_put_u8(out, DUMP_VERSION);
 	buf_put_varint(out, model->rows);
 	buf_put_varint(out, model->cols);
-	buf_put_u8(out, model->now == &model->alt);
+	buf_put_u8(out, (uint8_t)((model->now == &model->alt) | model->bell << 1));
 	put_cursor(out, model);
 	put_titles(out, model);
 	put_buffer(out, &model->main, whole);
@@ -609,7 +610,7 @@ model_restore(const uint8_t *data, size_t len, const struct model_events *events
 	struct reader in = {.data = data, .len = len};
 	const uint8_t *magic = reader_raw(&in, strlen(DUMP_MAGIC));
 	uint16_t rows, cols;
-	bool alt;
+	uint8_t flags;
 	struct model *model;
 
 	if (magic == NULL || memcmp(magic, DUMP_MAGIC, strlen(DUMP_MAGIC)) != 0 ||
@@ -617,11 +618,12 @@ model_restore(const uint8_t *data, size_t len, const struct model_events *events
 		return NULL;
 	rows = (uint16_t)reader_bounded(&in, SCREEN_ROWS_MAX);
 	cols = (uint16_t)reader_bounded(&in, SCREEN_COLS_MAX);
-	alt = reader_u8(&in) & 1;
+	flags = reader_u8(&in);
 	if (in.bad || rows == 0 || cols == 0)
 		return NULL;
 	model = model_new(rows, cols, events);
-	if (get_model(&in, model, alt))
+	model->bell = flags >> 1 & (SCREEN_BELLS - 1);
+	if (get_model(&in, model, flags & 1))
 		return model;
 	model_free(model);
 	return NULL;

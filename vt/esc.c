@@ -16,8 +16,8 @@ esc_control(struct model *model, uint8_t c0)
 	model->last_glyph = 0;
 	switch (c0) {
 	case '\a':
-		if (model->events.bell != NULL)
-			model->events.bell(model->events.user);
+		model->bell = (uint8_t)((model->bell + 1) % SCREEN_BELLS);
+		model->dirty = true;
 		break;
 	case '\b': move_backspace(model); break;
 	case '\t': move_tabs(model, 1); break;

@@ -426,7 +426,7 @@ on_state(struct decoder *d)
 	uint8_t state = reader_u8(&d->in);
 	struct screen *screen = d->canvas.screen;
 
-	if ((state & ~FRAME_STATE_ALL) != 0 || (state & FRAME_STATE_SHAPE) >= CURSOR_SHAPE_COUNT) {
+	if ((state & FRAME_STATE_SHAPE) >= CURSOR_SHAPE_COUNT) {
 		fail(d, "an unknown state of the screen");
 		return;
 	}
@@ -435,6 +435,7 @@ on_state(struct decoder *d)
 	screen->cursor.visible = state & FRAME_STATE_VISIBLE;
 	screen->reverse = state & FRAME_STATE_REVERSE;
 	screen->alt = state & FRAME_STATE_ALT;
+	screen->bell = state >> FRAME_STATE_BELL_SHIFT;
 }
 
 static void

@@ -557,7 +557,8 @@ state_of(const struct screen *screen)
 			 (screen->cursor.blink ? FRAME_STATE_BLINK : 0) |
 			 (screen->cursor.visible ? FRAME_STATE_VISIBLE : 0) |
 			 (screen->reverse ? FRAME_STATE_REVERSE : 0) |
-			 (screen->alt ? FRAME_STATE_ALT : 0));
+			 (screen->alt ? FRAME_STATE_ALT : 0) |
+			 screen->bell << FRAME_STATE_BELL_SHIFT);
 }
 
 static void

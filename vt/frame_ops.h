@@ -62,7 +62,7 @@ enum frame_state {
 	FRAME_STATE_VISIBLE = 1 << 3,
 	FRAME_STATE_REVERSE = 1 << 4,
 	FRAME_STATE_ALT = 1 << 5,
-	FRAME_STATE_ALL = (1 << 6) - 1,
+	FRAME_STATE_BELL_SHIFT = 6, // two bits: struct screen's bell
 };
 
 // How many cells a frame may write for each cell of the screen: encoders need 3 at most (erased,

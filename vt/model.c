@@ -207,6 +207,7 @@ take_meta(const struct model *model, struct screen *screen)
 	};
 	screen->reverse = (model->modes & MODE_REVERSE) != 0;
 	screen->alt = model->now == &model->alt;
+	screen->bell = model->bell;
 	memcpy(screen->title, model->title, sizeof(screen->title));
 }
 

@@ -24,7 +24,6 @@ enum reply_kind {
 // consumed when it happened (the byte that completed the sequence included).
 struct model_events {
 	void (*reply)(void *user, enum reply_kind kind, uint32_t a, uint32_t b, size_t offset);
-	void (*bell)(void *user);
 	void *user; // borrowed
 };
 

@@ -80,6 +80,7 @@ struct model {
 	uint8_t gl;             // which of them text goes through
 	uint8_t single_shift;   // the one for the next character, or 0
 	uint8_t modify_other_keys;
+	uint8_t bell;           // as in struct screen
 	uint32_t last_glyph;    // what REP repeats, or 0
 	uint8_t tabs[(SCREEN_COLS_MAX + 7) / 8];
 	char title[SCREEN_TITLE_MAX + 1];

@@ -62,6 +62,7 @@ screen_copy_meta(struct screen *to, const struct screen *from)
 	to->cursor = from->cursor;
 	to->reverse = from->reverse;
 	to->alt = from->alt;
+	to->bell = from->bell;
 	memcpy(to->title, from->title, sizeof(to->title));
 }
 
@@ -77,7 +78,8 @@ static bool
 meta_equal(const struct screen *a, const struct screen *b)
 {
 	return a->rows == b->rows && a->cols == b->cols && cursor_equal(&a->cursor, &b->cursor) &&
-	       a->reverse == b->reverse && a->alt == b->alt && strcmp(a->title, b->title) == 0;
+	       a->reverse == b->reverse && a->alt == b->alt && a->bell == b->bell &&
+	       strcmp(a->title, b->title) == 0;
 }
 
 bool
@@ -105,6 +107,8 @@ explain_meta(const struct screen *a, const struct screen *b, char *why, size_t w
 	else if (a->reverse != b->reverse || a->alt != b->alt)
 		snprintf(why, why_len, "reverse %d alt %d / reverse %d alt %d", a->reverse, a->alt,
 		    b->reverse, b->alt);
+	else if (a->bell != b->bell)
+		snprintf(why, why_len, "bell %u / %u", a->bell, b->bell);
 	else
 		snprintf(why, why_len,
 		    "cursor %u,%u shape %u blink %d visible %d wrap %d / %u,%u %u %d %d %d", x->row,

@@ -13,6 +13,7 @@
 #define SCREEN_ROWS_MAX 1000
 #define SCREEN_COLS_MAX 1000
 #define SCREEN_TITLE_MAX 255
+#define SCREEN_BELLS 4
 
 enum cursor_shape { CURSOR_BLOCK, CURSOR_UNDERLINE, CURSOR_BAR, CURSOR_SHAPE_COUNT };
 
@@ -30,6 +31,7 @@ struct screen {
 	struct cursor cursor;
 	bool reverse; // DECSCNM
 	bool alt;     // the alternate screen is shown
+	uint8_t bell; // how often the bell rang, modulo SCREEN_BELLS: another number is a ring
 	char title[SCREEN_TITLE_MAX + 1]; // UTF-8 without controls, NUL-terminated
 	struct row *row[];                // `rows` published rows of `cols` cells, a reference each
 };
@@ -46,7 +48,7 @@ void screen_copy_meta(struct screen *to, const struct screen *from);
 
 // THE definition of "the same screen": size, every cell's code points, width, look and link,
 // whether rows are wrapped, cursor (position, shape, blink, visibility, pending wrap), reverse screen, which
-// buffer, and title.
+// buffer, the bell's count, and title.
 bool screen_equal(const struct screen *a, const struct screen *b);
 // As screen_equal, and says where the first difference is, e.g. "row 3 col 7: U+0041 / U+0042".
 bool screen_explain(const struct screen *a, const struct screen *b, char *why, size_t why_len);

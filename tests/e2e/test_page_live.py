@@ -157,6 +157,21 @@ def test_whoever_opens_the_link_sees_the_session_and_each_change(start, talk, op
     page.wait("/ ms away/.test(document.getElementById('facts').textContent)")
 
 
+def test_a_bell_is_seen_but_not_one_that_rang_before(start, talk, open_page):
+    gateway = start()
+    talk("\x07it begins\r\n")
+    page = open_page(gateway)
+    page.wait_text("it begins")
+    page.run("void (globalThis.rings = 0, new MutationObserver(() => "
+             "rings += document.getElementById('view').classList.contains('rung'))"
+             ".observe(document.getElementById('view'), {attributeFilter: ['class']}))")
+    talk("quiet\r\n")
+    page.wait_text("quiet")
+    assert page.run("rings") == 0
+    talk("\x07")
+    page.wait("rings === 1 && !document.getElementById('view').classList.contains('rung')")
+
+
 def test_the_first_screen_is_painted_soon_after_the_click_and_in_two_round_trips(start, talk, open_page):
     gateway = start()
     talk("it begins\r\n")

@@ -338,6 +338,31 @@ nothing_changed_is_the_same_screen(void **state)
 }
 
 static void
+a_bell_is_another_screen_and_survives_a_dump(void **state)
+{
+	struct model *model = fed(5, 20, "hello"), *copy;
+	struct screen *first = model_screen(model), *second, *third;
+	struct buf dump = {0};
+
+	(void)state;
+	model_feed(model, "\a", 1);
+	second = model_screen(model);
+	assert_false(screen_equal(first, second));
+	assert_int_equal(second->bell, first->bell + 1);
+	model_feed(model, "\x1b]2;\a\x1b]2;\a", 10); // these end titles
+	model_dump(model, &dump);
+	copy = model_restore(dump.data, dump.len, NULL);
+	third = model_screen(copy);
+	assert_true(screen_equal(second, third));
+	screen_unref(first);
+	screen_unref(second);
+	screen_unref(third);
+	buf_fini(&dump);
+	model_free(model);
+	model_free(copy);
+}
+
+static void
 rows_that_did_not_change_are_shared(void **state)
 {
 	struct model *model = fed(5, 20, "one\r\ntwo\r\nthree");
@@ -625,6 +650,7 @@ main(void)
 	    cmocka_unit_test(a_wrapped_line_says_so),
 	    cmocka_unit_test(the_last_column_holds_the_cursor_until_the_next_glyph),
 	    cmocka_unit_test(nothing_changed_is_the_same_screen),
+	    cmocka_unit_test(a_bell_is_another_screen_and_survives_a_dump),
 	    cmocka_unit_test(rows_that_did_not_change_are_shared),
 	    cmocka_unit_test(a_synchronized_update_shows_the_screen_from_before),
 	    cmocka_unit_test(lines_off_the_top_are_history_but_not_those_of_the_alternate_screen),

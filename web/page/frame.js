@@ -145,6 +145,7 @@ export class Screen {
 		this.cursor = {row: 0, col: 0, shape: 0, blink: true, visible: true, wrap: false};
 		this.reverse = false;
 		this.alt = false;
+		this.bell = 0; // rings, modulo 4
 		this.title = "";
 	}
 
@@ -496,13 +497,14 @@ class Decoder {
 		const state = this.in.u8();
 		const cursor = this.screen.cursor;
 
-		if (state > 0x3f || (state & 3) > 2)
+		if ((state & 3) > 2)
 			fail("an unknown state of the screen");
 		cursor.shape = state & 3;
 		cursor.blink = (state & 4) !== 0;
 		cursor.visible = (state & 8) !== 0;
 		this.screen.reverse = (state & 16) !== 0;
 		this.screen.alt = (state & 32) !== 0;
+		this.screen.bell = state >> 6;
 	}
 
 	head() {

@@ -39,10 +39,23 @@ function paint() {
 		view.scrollTop = view.scrollHeight;
 	link.paintedNow();
 	showTitle(screen.title);
+	showBell(screen.bell);
 	if (finder.needle)
 		finder.update();
 	past.onChange();
 	speakLater(changed);
+}
+
+// A frame around the screen for a moment. What rang before this page came is not news.
+let rung = null;
+let quiet = 0;
+function showBell(bell) {
+	if (rung !== null && rung !== bell) {
+		view.classList.add("rung");
+		clearTimeout(quiet);
+		quiet = setTimeout(() => view.classList.remove("rung"), 200);
+	}
+	rung = bell;
 }
 
 function refit(screen = shown.screen) {
@@ -184,6 +197,7 @@ function onJoined({session, host, watching}, fresh) {
 	left = session;
 	Object.assign(facts, {host, watching});
 	if (fresh) {
+		rung = null;
 		past.hide();
 		press("past", false);
 		showTitle("");
