@@ -71,6 +71,12 @@ class Machine:
         """mirrord as `cmake --install` would put it there."""
         for program in self.build.glob("mirrord*"):
             shutil.copy(program, self.root / "usr/local/bin")
+        # Machines share this one's processes, and userdel looks whether an account has any: so the system
+        # accounts of two that run at the same time must not have the same numbers.
+        first = 300 + os.getpid() % 60 * 10
+        with open(self.root / "etc/login.defs", "a") as file:
+            file.writelines(f"SYS_{kind}_{end} {first + (9 if end == 'MAX' else 0)}\n"
+                            for kind in ("UID", "GID") for end in ("MIN", "MAX"))
 
     def argv(self, command, user=None):
         """What runs `command` (words, or a line for sh) on the machine as root or `user`."""
