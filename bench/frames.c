@@ -358,6 +358,7 @@ main(int argc, char **argv)
 		results[i].file = argv[optind + (int)i];
 		if (!cast_load(&cast, results[i].file, why, sizeof(why))) {
 			fprintf(stderr, "frames: %s\n", why);
+			free(results);
 			return EX_DATAERR;
 		}
 		play(&cast, fps, &results[i]);

@@ -175,12 +175,25 @@ offer_sessions(const struct line *line, const char *whole, enum session_scope sc
 	free(list);
 }
 
+// The file of keys that the line names, as an option, or NULL.
+static const char *
+named_keys(const struct line *line)
+{
+	static const char option[] = "--authorized-keys=";
+
+	for (size_t i = 0; i + 1 < line->count; i++)
+		if (strncmp(line->words[i], option, strlen(option)) == 0)
+			return line->words[i];
+	return NULL;
+}
+
 // The names that one of our lists has, e.g. `mirrord who --json`.
 static void
 offer_listed(const struct line *line, const char *whole, const char *list, const char *verb,
     const char *session)
 {
-	char *argv[] = {"/proc/self/exe", (char *)list, (char *)verb, (char *)session, NULL};
+	char *argv[] = {"/proc/self/exe", (char *)list, (char *)verb, (char *)session,
+	    strcmp(list, "guest") == 0 ? (char *)named_keys(line) : NULL, NULL};
 	const struct run program = {.argv = argv, .timeout_ms = LIST_MS, .users = true};
 	char *text = malloc(LIST_BYTES);
 	json_t *names = NULL, *one;

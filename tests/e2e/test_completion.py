@@ -24,9 +24,10 @@ def watched_session(mirrord, terminals):
 
 
 @pytest.mark.core
-def test_what_may_come_next(mirrord, terminals):
+def test_what_may_come_next(mirrord, terminals, tmp_path):
     watched_session(mirrord, terminals)
-    mirrord.run("guest", "add", "--yes", "--file=-", "--name=carol", input=CAROL, stdin=None)
+    keys = f"--authorized-keys={tmp_path}/authorized_keys"  # not this account's own
+    mirrord.run("guest", "add", "--yes", "--file=-", "--name=carol", keys, input=CAROL, stdin=None)
     commands = [line.split()[1] for line in mirrord.run("help").stdout.decode().splitlines()
                 if line.startswith("  mirrord ")]
     assert set(choices(mirrord, "")) == {"help", *commands}
@@ -47,7 +48,7 @@ def test_what_may_come_next(mirrord, terminals):
             ("--", "ls", "-"): [":command", "1"],
             ("-n", "x", "ls", ""): [":command", "2"],
             ("-n", ""): [],
-            ("guest", "remove", ""): ["carol"],
+            ("guest", "remove", keys, ""): ["carol"],
             ("guest", "add", "--session="): ["--session=standup"],
             ("guest", "add", "--name="): [],
             ("web", "revoke", ""): [],
