@@ -43,7 +43,11 @@ look_at_part(struct doctor *doctor, const struct doctor_account *account, const 
 		doctor_add(doctor, DOCTOR_HOLE,
 		    "%s can be written by others (mode %04o), and sshd ignores such keys", path,
 		    (unsigned)(st.st_mode & 07777));
-		doctor_advise(doctor, "chmod go-w %s", path);
+		if (st.st_mode & S_ISVTX)
+			doctor_advise(
+			    doctor, "keep the file of keys elsewhere: %s is for all", path);
+		else
+			doctor_advise(doctor, "chmod go-w %s", path);
 	}
 }
 
