@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define OBEY_MS 5000 // for a mirror that is just being replaced
 
@@ -268,22 +269,36 @@ cut(struct hand *hand, const struct view_person *person, bool ban)
 	return fail(bye.status, bye.text);
 }
 
+// The mirror always lets in the host's own views on this machine.
+static bool
+is_own(const struct view_person *person)
+{
+	return !*person->name && person->uid == getuid() && strcmp(person->via, "relay") != 0;
+}
+
 static int
 kick(struct hand *hand, const struct words *words)
 {
 	size_t found = 0;
+	bool own = false;
 	struct who who;
 	int status = who_ask(&hand->session, &who);
 
 	for (size_t i = 0; i < who.count && status == EX_OK; i++) {
 		if (!is_called(&who.people[i], words->text))
 			continue;
+		if (is_own(&who.people[i])) {
+			own = true;
+			continue;
+		}
 		found++;
 		status = cut(hand, &who.people[i], words->ban);
 	}
 	who_fini(&who);
 	if (status != EX_OK || found)
 		return status;
+	if (own)
+		return fail(EX_NOPERM, "that is your own view: q in it leaves");
 	if (words->ban)
 		return rule(hand, ORDER_BAN, words->text);
 	fprintf(
@@ -336,7 +351,8 @@ lend(struct hand *hand, const struct words *words)
 	}
 	if (status == EX_OK && !person) {
 		fprintf(stderr,
-		    found ? "mirrord: %s may only watch: the key needs --role=pair\n"
+		    found ? "mirrord: %s may only watch: it takes a key with --role=pair, and "
+			    "view on this machine\n"
 			  : "mirrord: nobody called \"%.64s\" watches; see `mirrord who`\n",
 		    words->text);
 		status = found ? EX_NOPERM : EX_NOUSER;

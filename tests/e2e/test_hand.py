@@ -379,6 +379,20 @@ def test_kick_sends_away_and_ban_shuts_out(mirrord, terminals, events, build):
     assert run.returncode == 67 and b"mirrord who" in run.stderr
 
 
+def test_the_hosts_own_view_is_not_kicked(mirrord, terminals):
+    say, _ = cat(mirrord)
+    say("hello\n")
+    own = view(mirrord, terminals, "s", wait_for="hello")
+    name = people(mirrord)[0]["name"]
+    for ban in [], ["--ban"]:
+        run = mirrord.run("kick", *ban, "-n", "s", name, check=False)
+        assert run.returncode == 77 and b"your own view" in run.stderr
+    bob = view(mirrord, terminals, "--as", name, "s", wait_for="hello")
+    mirrord.run("kick", "-n", "s", name)
+    assert bob.wait_exit() == 77
+    assert own.process.poll() is None
+
+
 def test_who_asks_waits_for_the_hosts_word(mirrord, terminals, events):
     say, _ = cat(mirrord)
     say("the secret\n")
