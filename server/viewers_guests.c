@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sysexits.h>
 
-#define ORDERS_MAX 4096 // bytes for an edge that does not read: then it goes, and all of its guests
+// Bytes for an edge that does not read: then it goes, and all of its guests. Those that cut everybody of
+// one list must fit: an edge that comes back is believed that its guests were in before.
+#define ORDERS_MAX LIMIT_GUESTS_BYTES
 
 // The host's own edges alone: what others say of people is not believed.
 void

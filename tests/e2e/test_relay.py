@@ -289,6 +289,21 @@ def test_the_hosts_orders_hold_for_a_relays_guests(mirrord, relay, way, terminal
     assert alice.wait_exit() != 0
 
 
+def test_a_lock_holds_for_more_guests_than_a_socket_takes_orders_for(mirrord):
+    """An edge that went with its orders would come back, and be believed that all were in before."""
+    cat(mirrord)
+    edge = wire.Peer.connect(mirrord.rundir / "mirrord" / "s.view")
+    edge.send(wire.hello())
+    edge.wait(wire.FRAME)
+    mirrord.run("lock", "s")
+    edge.send(wire.message(0x08, wire.varint(1000) + b"".join(
+        wire.text(f"g{i}") + wire.text("") + wire.text("relay") + wire.text("k" * 120)
+        + bytes(12) for i in range(1000))))
+    mirrord.run("who", "s")  # it has been read
+    for i in range(1000):
+        assert wire.Reader(edge.wait(0x4a)).text() == f"g{i}"
+
+
 # ---- links that are lost ------------------------------------------------------------------------
 
 
