@@ -147,7 +147,8 @@ read_in(struct feed *feed)
 			feed_close(feed);
 			return;
 		}
-		linkrecv_feed(&feed->recv, data, (size_t)got);
+		if (is_heard(feed)) // else it would pile up until the publisher reads its BYE
+			linkrecv_feed(&feed->recv, data, (size_t)got);
 		while (is_heard(feed) && event != LINKRECV_NONE) {
 			event = linkrecv_next(&feed->recv, now_us(), &bye);
 			on_event(feed, event, &bye);

@@ -564,6 +564,38 @@ def test_a_publisher_that_breaks_the_protocol_is_cut(mirrord, relay):
     rig.wait_until(lambda: relay.sessions() == [])
 
 
+def test_a_publisher_that_is_cut_and_does_not_listen_costs_no_memory(relay):
+    """Its BYE cannot be written, and what it goes on saying is thrown away."""
+    read_end, write_end = os.pipe()
+    with rig.subprocess.Popen(relay.argv("relay"), stdin=rig.subprocess.PIPE, stdout=write_end,
+                              env=relay.env) as process:
+        process.stdin.write(said())
+        process.stdin.flush()
+        server = relay.server()
+        os.set_blocking(write_end, False)
+        process.stdin.write(wire.message(0x41, wire.MAGIC + wire.varint(1)))
+        process.stdin.flush()
+        rig.wait_until(lambda: relay.info("s")["attached"])
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(write_end, b"x")
+        process.stdin.write(b"\x03\xff\xff\xff")
+        before = rss(server)
+        for _ in range(32):
+            process.stdin.write(bytes(1 << 20))
+        process.stdin.flush()
+        assert rss(server) - before < 8 << 20
+        process.stdin.close()
+        process.wait(rig.DEADLINE_S)
+    os.close(read_end)
+    os.close(write_end)
+
+
+def rss(pid):
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
 def test_wrong_arguments_are_refused(mirrord, relay):
     cat(mirrord)
     for args in (["publish"], ["publish", "-x", "r"], ["publish", "a", "s", "c"],
