@@ -32,6 +32,7 @@
 #define HAND_OVER_MS 10000 // for the serving process to take a connection
 #define TRY_AGAIN_MS 50    // between two looks for it
 #define BYE_MS 2000        // for ssh to take the last bytes
+#define CONFINED_MAX 16    // sessions at once of a key that --as confines
 #define DEATHS_MAX 5       // of the serving process,
 #define DEATHS_MS 60000    // within so long: then the session is given up
 #define FDS_WANTED (LIMIT_VIEWERS + 64)
@@ -102,6 +103,9 @@ parse(int argc, char **argv, struct pushing *pushing)
 		    EX_USAGE, "relay takes `setup`, or nothing: see `mirrord relay --help`");
 	if (pushing->as && !session_name_ok(pushing->as, why))
 		return fail(EX_USAGE, why);
+	if (pushing->as &&
+	    strchr(pushing->as, '.')) // else a.b with c, and a with b.c, would be one name
+		return fail(EX_USAGE, "--as takes a name without a dot");
 	return EX_OK;
 }
 
@@ -212,6 +216,7 @@ make_claim(struct pushing *pushing, struct relay_claim *claim, char why[SESSION_
 		return EX_CANTCREAT;
 	claim->guests = session_guests(&claim->session);
 	claim->keep_ms = pushing->keep_ms;
+	claim->as = pushing->as;
 	if (user && strlen(user->pw_name) <= LIMIT_NAME &&
 	    view_text_clean(user->pw_name, strlen(user->pw_name)))
 		strcpy(claim->host, user->pw_name);
@@ -293,6 +298,25 @@ become_keeper(struct relay_claim *claim)
 	keep(claim);
 }
 
+// Each session is two processes until it is forgotten, so a key that is not trusted with the account
+// may have so many.
+static bool
+has_room(const struct relay_claim *claim, char why[SESSION_WHY])
+{
+	size_t count, len = claim->as ? strlen(claim->as) : 0, used = 0;
+	struct session *list = len ? session_list(SESSION_OWN, &count, why) : NULL;
+
+	for (size_t i = 0; list && i < count; i++)
+		used += strncmp(list[i].name, claim->as, len) == 0 && list[i].name[len] == '.';
+	free(list);
+	if (used < CONFINED_MAX)
+		return true;
+	snprintf(why, SESSION_WHY,
+	    "%s has %d sessions here already; end one of them: mirrord publish --stop", claim->as,
+	    CONFINED_MAX);
+	return false;
+}
+
 // Nobody listens at the name: takes it. False with `why`.
 static bool
 start_serving(struct relay_claim *claim, char why[SESSION_WHY])
@@ -308,7 +332,8 @@ start_serving(struct relay_claim *claim, char why[SESSION_WHY])
 		if (fd >= 0)
 			close(fd);
 	} else {
-		ok = session_listen(&claim->session, &claim->view_fd, &claim->control_fd, why);
+		ok = has_room(claim, why) &&
+		     session_listen(&claim->session, &claim->view_fd, &claim->control_fd, why);
 		pid = ok ? fork() : 0;
 		if (ok && pid == 0)
 			become_keeper(claim);

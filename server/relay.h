@@ -9,6 +9,7 @@
 struct relay_claim {
 	struct link_publish who; // who has the name, which is `session.name`
 	struct session session;
+	const char *as;            // what the key is confined to, or NULL; borrowed
 	uint64_t keep_ms;          // a session whose host does not come back is kept so long
 	gid_t guests;              // group of the session's directory
 	char host[LIMIT_NAME + 1]; // login name of the account

@@ -488,6 +488,18 @@ def test_a_key_publishes_under_its_prefix_alone(mirrord, relay, way):
     assert [entry["name"] for entry in relay.sessions()] == ["alice.s"]
 
 
+def test_a_confined_key_publishes_so_many_sessions_and_no_more(mirrord, relay, way):
+    cat(mirrord)
+    taken = relay.rundir / "mirrord"
+    for number in range(16):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(taken / f"alice.{number}.view"))
+    run = mirrord.run("publish", f"--ssh=env MORE=--as=alice {way}", "me@relay", "s", check=False)
+    assert run.returncode != 0 and b"alice has 16 sessions here already" in run.stderr, run
+    (taken / "alice.3.view").unlink()
+    mirrord.run("publish", f"--ssh=env MORE=--as=alice {way}", "me@relay", "s")
+
+
 @pytest.mark.parametrize("command, status", [("mirrord relay", 0), ("", 77), ("mirrord relay ", 77),
                                              ("sh", 77), ("mirrord view --frames", 77)])
 def test_a_forced_command_looks_at_one_request(relay, command, status):
@@ -601,6 +613,7 @@ def test_wrong_arguments_are_refused(mirrord, relay):
     for args in (["publish"], ["publish", "-x", "r"], ["publish", "a", "s", "c"],
                  ["publish", "--", "-oProxyCommand=x"], ["publish", "--ssh='x", "r", "s"],
                  ["relay", "--keep=x"], ["relay", "--keep=40d"], ["relay", "--as=a/b"],
+                 ["relay", "--as=a.b"],
                  ["relay", "nonsense"], ["--ssh=x", "--detach", "--", "true"]):
         run = mirrord.run(*args, check=False)
         assert run.returncode == 64, args
