@@ -140,6 +140,7 @@ give_screen(void *user)
 		return screen;
 	if (!old || old->rows != screen->rows || old->cols != screen->cols) {
 		mirror->curtain = curtain_new(screen->rows, screen->cols, PAUSED_TEXT);
+		mirror->curtain->bell = old ? old->bell : screen->bell; // drawing it is no ring
 		screen_unref(old);
 	}
 	screen_unref(screen);
@@ -256,6 +257,10 @@ move_curtain(struct mirror *mirror)
 
 	if (mirror->drawn && !drawn && orders->resumed_at)
 		viewers_history_from(mirror->viewers, model_history_end(mirror->model));
+	if (!drawn) {
+		screen_unref(mirror->curtain);
+		mirror->curtain = NULL;
+	}
 	mirror->drawn = drawn;
 }
 

@@ -54,13 +54,6 @@ pty_open(struct pty *pty, uint16_t rows, uint16_t cols, const struct termios *te
 }
 
 void
-pty_close(struct pty *pty)
-{
-	close(pty->slave);
-	close(pty->master);
-}
-
-void
 pty_default_signals(void)
 {
 	sigset_t none;

@@ -15,7 +15,6 @@ struct pty {
 
 // -1 with errno. `termios`: the line discipline to start with, or NULL for a plain one.
 int pty_open(struct pty *pty, uint16_t rows, uint16_t cols, const struct termios *termios);
-void pty_close(struct pty *pty);
 // Starts `argv` (looked up in PATH) with the slave as its controlling terminal, MIRRORD_SESSION set
 // to `session` and nothing else inherited. 0, or the errno of what failed. Waits until the program
 // has been executed.
