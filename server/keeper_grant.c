@@ -3,6 +3,7 @@
 // PTY. The only way for a viewer's byte into a session, and all of it: nothing else is read from there.
 #include "server/keeper_parts.h"
 
+#include "server/secret.h"
 #include "server/session.h"
 
 #include <errno.h>
@@ -127,17 +128,6 @@ grant_accept(struct keeper *k)
 	k->grant.fd = fd;
 }
 
-// In a time that does not depend on where they differ.
-static bool
-same_token(const uint8_t *a, const uint8_t *b)
-{
-	uint8_t differ = 0;
-
-	for (size_t i = 0; i < GRANT_TOKEN; i++)
-		differ = (uint8_t)(differ | (a[i] ^ b[i]));
-	return differ == 0;
-}
-
 static bool
 on_hello(struct keeper *k, struct reader *reader)
 {
@@ -146,7 +136,7 @@ on_hello(struct keeper *k, struct reader *reader)
 	const uint8_t *token = reader_raw(reader, GRANT_TOKEN);
 
 	if (!reader_done(reader) || memcmp(magic, PROTO_MAGIC, strlen(PROTO_MAGIC)) != 0 ||
-	    version != PROTO_VERSION || !same_token(token, k->orders.token))
+	    version != PROTO_VERSION || !secret_equal(token, k->orders.token, GRANT_TOKEN))
 		return false;
 	k->grant.proven = true;
 	k->grant.unused_ms = 0;

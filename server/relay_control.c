@@ -4,6 +4,7 @@
 #include "server/relay_parts.h"
 
 #include "server/fdpass.h"
+#include "server/secret.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -145,17 +146,6 @@ on_attach(struct relay_conn *conn, const struct msg *msg)
 	    conn, EX_UNAVAILABLE, "this session is published from elsewhere: its shell is there");
 }
 
-// As long as the other's, whatever they hold: how long it takes tells nothing.
-static bool
-same_token(const uint8_t *a, const uint8_t *b)
-{
-	volatile uint8_t differ = 0;
-
-	for (int i = 0; i < PUBLISH_TOKEN; i++)
-		differ = (uint8_t)(differ | (a[i] ^ b[i]));
-	return !differ;
-}
-
 // A name belongs to who had it first, for as long as it is served; among that one's own, to the
 // newest that is there (a clock may have gone back meanwhile).
 static bool
@@ -165,7 +155,7 @@ may_publish(struct relay_conn *conn, const struct link_publish *who)
 	const struct relay_claim *claim = relay->claim;
 	char text[LIMIT_TEXT + 1];
 
-	if (!same_token(who->token, claim->who.token)) {
+	if (!secret_equal(who->token, claim->who.token, PUBLISH_TOKEN)) {
 		snprintf(text, sizeof(text),
 		    "the name \"%s\" is taken there: it is published by %.120s",
 		    claim->session.name, claim->who.origin);
