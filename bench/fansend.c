@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: ISC
 // fansend [--fps=N] VIEW SOCKET: an edge that serves frames to many, as a gateway does, without one's
-// HTTP: a fan (server/fan.h) between a session's view socket and readers that connect to SOCKET.
+// HTTP: a fan (server/link/fan.h) between a session's view socket and readers that connect to SOCKET.
 //
 // Each message goes out behind its varint length; a reader's ACK is a message of type 02: varint seq,
 // varint held_us. It ends with its stdin. bench/fanout charges it for every reader.
-#include "server/fan.h"
-#include "server/upstream.h"
+#include "server/edge/upstream.h"
+#include "server/link/fan.h"
 
 #include <err.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
 // Screens are cut as an eager sender would: 8 ms after the first change that follows quiet, then
 // every 1/fps while there are changes. Every frame goes through the deflate stream, comes out of it
 // again, is applied to what the last one gave, and must give the model's screen.
-#include "server/msg.h"
-#include "server/proto.h"
+#include "server/base/msg.h"
+#include "server/base/proto.h"
 #include "tests/lib/cast.h"
 #include "vt/ansi.h"
 #include "vt/frame.h"

@@ -10,10 +10,10 @@
 // screen that follows the one it showed before. `screen` prints a sampled reader's as text, behind its
 // length in bytes, and fails if that of another is not the same. It ends with its stdin.
 #include "bench/swarm_web.h"
-#include "server/fan.h"
-#include "server/fan_reader.h"
-#include "server/msg.h"
-#include "server/proto.h"
+#include "server/base/msg.h"
+#include "server/base/proto.h"
+#include "server/link/fan.h"
+#include "server/link/fan_reader.h"
 #include "vt/format.h"
 
 #include <err.h>

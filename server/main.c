@@ -1,38 +1,30 @@
 // SPDX-License-Identifier: ISC
 // mirrord: picks the command, and prints what there is to know about each.
 //
-//   commands.h   what each command's entry looks like; main.c's table lists them
-//   session.c    names, directories and sockets of sessions
-//   host.c       `mirrord -- CMD`: options, sockets, starts the keeper, becomes the front
-//   keeper.c     the process that owns the PTY; keeper_*.c its parts; ring.c, pty.c below it
-//   front.c      the host's terminal: raw both ways; chord.c finds the detach key, tty.c the modes
-//   control.c    the client's side of a session's control socket: list, stop, attach
-//   hand.c       the host's orders to a running session; orders.c what they mean, to the keeper that keeps
-//                them and the mirror that carries them out; curtain.c what is seen while paused
-//   event.c      what happens in a session, as JSON and in words; events_cmd.c the listener and the
-//                hook, notify.c the host's own terminal
-//   typing.c     a viewer who was lent the keyboard; typist.c what of it is typed, typed.c the host's
-//   msg.c        messages on a byte stream; proto.h their names and limits
-//   mirror*.c    the process that holds the model and serves the view socket
-//   pick.c       which session a guest wants to watch, where there are several
-//   view*.c      watching: a replica of the screen, painted on a guest's terminal; upstream.c the
-//                connection to the mirror, scroll.c what has scrolled away
-//   guest*.c     who may watch, in authorized_keys; guest.c has a map of it; pass.c what holds of that
-//   aside.c      commands that are programs of their own: mirrord-web, in web/
-//   complete.c   what may come next on a command line, for shells
-//   suggest.c    tells misspelt commands from programs
-//   frames.c     watching: the same replica as frames for `mirrord watch`; link*.c the link's states,
-//                sight.c its pace under sshd
-//   relay_*.c    a machine where guests watch: make.c, record.c, run.c, sshd.c set it up
-//   invite.c     the line to hand out
-//   doctor*.c    what is open in such a set-up that should not be
-//   publish*.c   watching, for a relay: the same frames up through ssh; publink.c that link's state
-//   relay.c      what ssh runs there; relay_serve.c, _feed.c, _control.c the process that serves
-//   watch*.c     the other end of such a link, on a guest's terminal; dialer.c runs ssh for it
-#include "server/aside.h"
+//   commands.h  what each command's entry looks like; main.c's table lists them
+//   base/    what all processes share: session.c (names, directories, sockets), msg.c and proto.h
+//            (messages, limits), viewproto.c, viewclient.c and control.c (the clients' ends of a session's
+//            two sockets; list, stop), orders.c, sandbox*.c, option.c, tty.c, caps.c, ssh.c, run.c
+//   host/    the host's side: host.c (`mirrord -- CMD`), front.c (raw both ways), attach.c, hand.c (orders to
+//            a running session), event.c (what happens, as JSON and in words), notify.c, who.c, dump.c
+//   keeper/  the process that owns the PTY: keeper.c and its parts; ring.c, pty.c below it
+//   mirror/  the process that holds the model and serves the view socket: viewers.c all who watch,
+//            viewer.c one of them, cut.c when a frame is cut, curtain.c what is seen while paused
+//   edge/    watching: upstream.c the connection to the mirror, replica.c the screen, sender.c and pace.c what
+//            goes to a guest's terminal and when, view.c all of it at work, scroll.c what has scrolled away,
+//            pick.c which session; typing.c a viewer who was lent the keyboard
+//   link/    watching through frames: frames.c the far end of watch.c; link*.c the link's states, sight.c its pace
+//            under sshd, dialer.c runs ssh; fan.c one sender's frames for many
+//   relay/   publish*.c watching, for a relay: the same frames up through ssh; relay.c what ssh runs
+//            there, relay_serve.c the process that serves
+//   setup/   a machine where guests watch: relay_setup.c, doctor.c what is open that should not be,
+//            invite.c the line to hand out, relay_login.c what sshd forces
+//   guest/   who may watch, in authorized_keys; guest.c has a map
+//   cli/     complete.c for shells, suggest.c for slips, render.c and show.c screens as text, sandbox_test.c
+#include "server/base/aside.h"
+#include "server/cli/complete.h"
+#include "server/cli/suggest.h"
 #include "server/commands.h"
-#include "server/complete.h"
-#include "server/suggest.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

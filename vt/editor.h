@@ -33,8 +33,10 @@ void editor_erase_line(struct editor *editor, int row, int col, enum erase what,
 void editor_erase_screen(struct editor *editor, int row, int col, enum erase what, bool selective);
 void editor_erase_chars(struct editor *editor, int row, int col, uint32_t count);
 // Within [left, right), which holds `col`.
-void editor_insert_chars(struct editor *editor, int row, int col, int left, int right, uint32_t count);
-void editor_delete_chars(struct editor *editor, int row, int col, int left, int right, uint32_t count);
+void editor_insert_chars(
+    struct editor *editor, int row, int col, int left, int right, uint32_t count);
+void editor_delete_chars(
+    struct editor *editor, int row, int col, int left, int right, uint32_t count);
 // Within the margins, which hold the cursor: IL, DL; DECIC, DECDC; SU, SD.
 void editor_insert_lines(struct editor *editor, int row, struct rect margins, uint32_t count);
 void editor_delete_lines(struct editor *editor, int row, struct rect margins, uint32_t count);

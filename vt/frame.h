@@ -13,5 +13,4 @@ void frame_encode(const struct screen *base, const struct screen *target, struct
 // The screen that `data` leads to from `base` (NULL for a key frame); the caller owns a reference.
 // Rows that the frame does not touch are shared with the base. NULL if the bytes are malformed, and
 // *why says how; memory is bounded by the screen's limits before it is asked for.
-struct screen *frame_apply(
-    struct screen *base, const uint8_t *data, size_t len, const char **why);
+struct screen *frame_apply(struct screen *base, const uint8_t *data, size_t len, const char **why);

@@ -26,9 +26,9 @@ void grid_erase(struct grid *grid, struct rect rect, bool selective, uint32_t bg
 // Moves the content of a rectangle up by `up` rows (down if negative) or left by `left` columns
 // (right if negative), and blanks what comes free. Rows that leave at the top go to `history`
 // unless it is NULL.
-void grid_scroll(struct grid *grid, struct rect rect, int up, int left, uint32_t bg,
-    struct history *history);
+void grid_scroll(
+    struct grid *grid, struct rect rect, int up, int left, uint32_t bg, struct history *history);
 // Cuts or pads. Rows above the last `rows` up to `*cursor_row` leave at the top, so that the cursor
 // stays on a row that is kept; the number of rows that left is returned.
-uint16_t grid_resize(struct grid *grid, uint16_t rows, uint16_t cols, uint16_t cursor_row,
-    struct history *history);
+uint16_t grid_resize(
+    struct grid *grid, uint16_t rows, uint16_t cols, uint16_t cursor_row, struct history *history);

@@ -10,13 +10,13 @@ struct model; // opaque
 // What a program asked the terminal for. The model only names the answer; who owns the PTY formats
 // it (DSR: ECMA-48 8.3.35; DA, DECRQM: xterm ctlseqs).
 enum reply_kind {
-	REPLY_DSR_OK,     // CSI 5 n
-	REPLY_CPR,        // CSI 6 n: a row, b column, from 1
-	REPLY_DECXCPR,    // CSI ? 6 n: likewise
-	REPLY_DA1,        // CSI c
-	REPLY_DA2,        // CSI > c
-	REPLY_DECRPM,     // CSI ? a $ p: a mode, b state (0 unknown, 1 set, 2 reset)
-	REPLY_ANSI_RPM,   // CSI a $ p: likewise for an ANSI mode
+	REPLY_DSR_OK,   // CSI 5 n
+	REPLY_CPR,      // CSI 6 n: a row, b column, from 1
+	REPLY_DECXCPR,  // CSI ? 6 n: likewise
+	REPLY_DA1,      // CSI c
+	REPLY_DA2,      // CSI > c
+	REPLY_DECRPM,   // CSI ? a $ p: a mode, b state (0 unknown, 1 set, 2 reset)
+	REPLY_ANSI_RPM, // CSI a $ p: likewise for an ANSI mode
 	REPLY_KIND_COUNT,
 };
 
@@ -28,19 +28,30 @@ struct model_events {
 };
 
 // What a program asked of its terminal's input and that a re-attached terminal must be told again.
-enum mouse_mode { MOUSE_OFF, MOUSE_X10, MOUSE_CLICK, MOUSE_DRAG, MOUSE_MOVE }; // ?9 ?1000 ?1002 ?1003
-enum mouse_coding { MOUSE_CODING_X10, MOUSE_CODING_UTF8, MOUSE_CODING_SGR, MOUSE_CODING_URXVT,
-	MOUSE_CODING_SGR_PIXEL }; // ?1005 ?1006 ?1015 ?1016
+enum mouse_mode {
+	MOUSE_OFF,
+	MOUSE_X10,
+	MOUSE_CLICK,
+	MOUSE_DRAG,
+	MOUSE_MOVE
+}; // ?9 ?1000 ?1002 ?1003
+enum mouse_coding {
+	MOUSE_CODING_X10,
+	MOUSE_CODING_UTF8,
+	MOUSE_CODING_SGR,
+	MOUSE_CODING_URXVT,
+	MOUSE_CODING_SGR_PIXEL
+}; // ?1005 ?1006 ?1015 ?1016
 struct input_modes {
-	uint8_t mouse;            // enum mouse_mode
-	uint8_t mouse_coding;     // enum mouse_coding
-	bool cursor_keys;         // DECCKM ?1
-	bool keypad;              // DECNKM / DECKPAM
-	bool bracketed_paste;     // ?2004
-	bool focus;               // ?1004
-	bool alt_scroll;          // ?1007
+	uint8_t mouse;             // enum mouse_mode
+	uint8_t mouse_coding;      // enum mouse_coding
+	bool cursor_keys;          // DECCKM ?1
+	bool keypad;               // DECNKM / DECKPAM
+	bool bracketed_paste;      // ?2004
+	bool focus;                // ?1004
+	bool alt_scroll;           // ?1007
 	uint8_t modify_other_keys; // CSI > 4 ; n m: 0..2
-	uint8_t kitty_keyboard;   // flags of the active entry, CSI > n u: 0..31
+	uint8_t kitty_keyboard;    // flags of the active entry, CSI > n u: 0..31
 };
 
 // Sizes are clamped to 1..SCREEN_ROWS_MAX/COLS_MAX.

@@ -39,7 +39,8 @@ enum mode_bit {
 	MODE_CODING_SGR = 1 << 20,
 	MODE_CODING_URXVT = 1 << 21,
 	MODE_CODING_PIXEL = 1 << 22,
-	MODE_CODING_ANY = MODE_CODING_UTF8 | MODE_CODING_SGR | MODE_CODING_URXVT | MODE_CODING_PIXEL,
+	MODE_CODING_ANY =
+	    MODE_CODING_UTF8 | MODE_CODING_SGR | MODE_CODING_URXVT | MODE_CODING_PIXEL,
 	MODE_ALL = (1 << 23) - 1,
 	MODE_DEFAULT = MODE_AUTOWRAP | MODE_BLINK | MODE_VISIBLE | MODE_ALT_SCROLL,
 };
@@ -64,31 +65,31 @@ struct model {
 	struct model_events events;
 	struct parser parser;
 	struct parser_sink sink;
-	struct editor *editor;  // owned
+	struct editor *editor; // owned
 	struct buffer main, alt;
-	struct buffer *now;     // &main or &alt
+	struct buffer *now; // &main or &alt
 	struct history history;
 	uint16_t rows, cols;
-	int row, col;           // the cursor, always on the screen
+	int row, col; // the cursor, always on the screen
 	bool pending_wrap;
-	uint8_t shape;          // enum cursor_shape
-	struct style pen;       // ATTR_PROTECTED included
-	struct href *href;      // owned: where text leads that is printed now (OSC 8), or NULL
-	struct rect margins;    // DECSTBM, DECSLRM
+	uint8_t shape;               // enum cursor_shape
+	struct style pen;            // ATTR_PROTECTED included
+	struct href *href;           // owned: where text leads that is printed now (OSC 8), or NULL
+	struct rect margins;         // DECSTBM, DECSLRM
 	uint32_t modes, saved_modes; // enum mode_bit; XTSAVE
 	uint8_t charset[4];
-	uint8_t gl;             // which of them text goes through
-	uint8_t single_shift;   // the one for the next character, or 0
+	uint8_t gl;           // which of them text goes through
+	uint8_t single_shift; // the one for the next character, or 0
 	uint8_t modify_other_keys;
-	uint8_t bell;           // as in struct screen
-	uint32_t last_glyph;    // what REP repeats, or 0
+	uint8_t bell;        // as in struct screen
+	uint32_t last_glyph; // what REP repeats, or 0
 	uint8_t tabs[(SCREEN_COLS_MAX + 7) / 8];
 	char title[SCREEN_TITLE_MAX + 1];
 	char title_stack[TITLE_STACK_MAX][SCREEN_TITLE_MAX + 1];
 	uint8_t title_stack_len;
-	bool dirty;             // something changed since `shown`
-	struct screen *shown;   // owned: the last screen given out, or NULL
-	struct screen *held;    // owned: shown while a synchronized update is open, or NULL
+	bool dirty;           // something changed since `shown`
+	struct screen *shown; // owned: the last screen given out, or NULL
+	struct screen *held;  // owned: shown while a synchronized update is open, or NULL
 };
 
 // model.c
@@ -104,14 +105,14 @@ void print_repeat(struct model *model, uint32_t count);
 void print_designate(struct model *model, size_t slot, uint8_t final);
 
 // motion.c: all clamp, and all but tab stops cancel a pending wrap
-void move_to(struct model *model, int row, int col);     // on the screen
+void move_to(struct model *model, int row, int col);      // on the screen
 void move_address(struct model *model, int row, int col); // as CUP: DECOM counts; -1 keeps one
 void move_up(struct model *model, uint32_t count);
 void move_down(struct model *model, uint32_t count);
 void move_right(struct model *model, uint32_t count);
 void move_left(struct model *model, uint32_t count);
 void move_return(struct model *model);
-void move_index(struct model *model);  // down, scrolling at the bottom margin
+void move_index(struct model *model); // down, scrolling at the bottom margin
 void move_reverse_index(struct model *model);
 void move_tabs(struct model *model, int count);
 void move_backspace(struct model *model);

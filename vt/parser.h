@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PARSER_PARAMS_MAX 32    // further ones are dropped
+#define PARSER_PARAMS_MAX 32 // further ones are dropped
 #define PARSER_PARAM_VALUE_MAX 65535u
-#define PARSER_STRING_MAX 4096  // bytes of a control string that are kept
+#define PARSER_STRING_MAX 4096 // bytes of a control string that are kept
 #define PARSER_PARTIAL_MAX (PARSER_STRING_MAX + 64)
 
 // A control sequence (CSI) or escape sequence.
@@ -17,10 +17,10 @@ struct sequence {
 	uint8_t leader;       // one of < = > ? or 0
 	uint8_t intermediate; // 0x20..0x2f or 0
 	uint8_t final;
-	uint8_t count;                       // parameters present, 0..PARSER_PARAMS_MAX
-	uint16_t param[PARSER_PARAMS_MAX];   // clamped; 0 where missing
-	uint32_t missing;                    // bit i: parameter i was left out
-	uint32_t sub;                        // bit i: parameter i came after a colon
+	uint8_t count;                     // parameters present, 0..PARSER_PARAMS_MAX
+	uint16_t param[PARSER_PARAMS_MAX]; // clamped; 0 where missing
+	uint32_t missing;                  // bit i: parameter i was left out
+	uint32_t sub;                      // bit i: parameter i came after a colon
 };
 
 // Parameter `index`, or `fallback` if it is absent; as parameter_or, but 0 counts as absent too.
@@ -33,24 +33,24 @@ struct parser_sink {
 	void (*control)(void *user, uint8_t c0);                    // 0x00..0x1f
 	void (*escape)(void *user, const struct sequence *seq);
 	void (*csi)(void *user, const struct sequence *seq);
-	void (*osc)(void *user, const uint8_t *data, size_t len);   // whole, or nothing
-	void *user;                                                 // borrowed
+	void (*osc)(void *user, const uint8_t *data, size_t len); // whole, or nothing
+	void *user;                                               // borrowed
 };
 
 struct parser {
 	const struct parser_sink *sink; // borrowed
 	uint8_t state;
-	bool too_many;        // intermediates or leaders out of place: the sequence is ignored
-	uint8_t utf8_need;    // continuation bytes still to come
-	uint32_t utf8_cp;     // of those that came
-	uint32_t utf8_min;    // a smaller result was written too long
+	bool too_many;     // intermediates or leaders out of place: the sequence is ignored
+	uint8_t utf8_need; // continuation bytes still to come
+	uint32_t utf8_cp;  // of those that came
+	uint32_t utf8_min; // a smaller result was written too long
 	struct sequence seq;
-	size_t string_len;    // bytes of the control string so far, kept or not
+	size_t string_len; // bytes of the control string so far, kept or not
 	uint8_t string[PARSER_STRING_MAX];
-	size_t partial_len;   // bytes of what is unfinished, kept or not, without controls within
-	size_t partial_raw;   // likewise, with the controls: counts from its first byte
+	size_t partial_len; // bytes of what is unfinished, kept or not, without controls within
+	size_t partial_raw; // likewise, with the controls: counts from its first byte
 	uint8_t partial[PARSER_PARTIAL_MAX];
-	size_t consumed;      // bytes of this feed, for events
+	size_t consumed; // bytes of this feed, for events
 };
 
 void parser_init(struct parser *parser, const struct parser_sink *sink);

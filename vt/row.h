@@ -14,10 +14,10 @@
 #define ROW_HREF_BYTES 4096
 
 struct row {
-	uint64_t hash;       // of the look of the row; 0 until row_publish()
+	uint64_t hash; // of the look of the row; 0 until row_publish()
 	uint32_t refs;
 	uint16_t cols;
-	uint16_t marks_len;  // entries used in `marks`
+	uint16_t marks_len; // entries used in `marks`
 	uint16_t marks_cap;
 	bool wrapped;        // the text runs on into the next row (autowrap, not a line feed)
 	uint8_t hrefs_len;   // entries of `hrefs`

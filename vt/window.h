@@ -6,10 +6,10 @@
 #include "vt/screen.h"
 
 struct window {
-	uint16_t rows, cols;   // the viewer's terminal
-	bool follow;           // keep the cursor in sight; else `top`, `left` stand (panned)
-	uint16_t top, left;    // the host's cell at the viewer's top left
-	const char *notice;    // one line over the last row, or NULL; borrowed
+	uint16_t rows, cols; // the viewer's terminal
+	bool follow;         // keep the cursor in sight; else `top`, `left` stand (panned)
+	uint16_t top, left;  // the host's cell at the viewer's top left
+	const char *notice;  // one line over the last row, or NULL; borrowed
 };
 
 // Starts following, at the top left.

@@ -3,7 +3,7 @@
 // holds for coming back. Of tokens only the hash is kept. No file and no clock: access_file.h has both.
 #pragma once
 
-#include "server/proto.h"
+#include "server/base/proto.h"
 #include "vt/buf.h"
 
 #include <stdbool.h>

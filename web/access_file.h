@@ -3,7 +3,7 @@
 // one at a time, and replaced as a whole.
 #pragma once
 
-#include "server/session.h"
+#include "server/base/session.h"
 #include "web/access.h"
 
 #define ACCESS_FILE ".web"

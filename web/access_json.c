@@ -2,7 +2,7 @@
 // Who may watch in a browser, as JSON.
 #include "web/access.h"
 
-#include "server/viewproto.h"
+#include "server/base/viewproto.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 // connections to sessions over another. The porter holds what the gateway must not be able to reach.
 #pragma once
 
-#include "server/msg.h"
-#include "server/proto.h"
+#include "server/base/msg.h"
+#include "server/base/proto.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 // The gateway's loop. libwebsockets' own loop waits for browsers; libuv's, for everything else, is one fd in it.
 #include "web/gateway_impl.h"
 
-#include "server/sandbox.h"
+#include "server/base/sandbox.h"
 #include "web/channel.h"
 
 #include <errno.h>

@@ -8,8 +8,8 @@
 //   source.c   a session: its screen, and those who watch it
 #pragma once
 
-#include "server/fan.h"
-#include "server/upstream.h"
+#include "server/edge/upstream.h"
+#include "server/link/fan.h"
 #include "web/gateway.h"
 
 #include <netinet/in.h>

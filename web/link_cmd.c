@@ -2,8 +2,8 @@
 // `mirrord web invite`, `invites`, `revoke`.
 #include "web/link_cmd.h"
 
-#include "server/option.h"
-#include "server/viewproto.h"
+#include "server/base/option.h"
+#include "server/base/viewproto.h"
 #include "web/access_file.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 // `mirrord web invite`, `invites`, `revoke`: the host's side of the file of links.
 #pragma once
 
-#include "server/session.h"
+#include "server/base/session.h"
 
 int link_invite(int argc, char **argv);
 int link_invites(int argc, char **argv);

@@ -2,7 +2,7 @@
 // The socket that browsers connect to.
 #pragma once
 
-#include "server/session.h"
+#include "server/base/session.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 // The sessions of a directory.
 #include "web/lobby.h"
 
-#include "server/viewclient.h"
+#include "server/base/viewclient.h"
 
 #include <errno.h>
 #include <stdlib.h>

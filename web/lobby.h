@@ -2,8 +2,8 @@
 // The sessions of a directory, as the porter knows them.
 #pragma once
 
-#include "server/session.h"
-#include "server/viewproto.h"
+#include "server/base/session.h"
+#include "server/base/viewproto.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -7,8 +7,8 @@
 // to a session's mirror, with its role said, on which one can only watch.
 #include "web/porter.h"
 
-#include "server/control.h"
-#include "server/viewproto.h"
+#include "server/base/control.h"
+#include "server/base/viewproto.h"
 #include "web/access_file.h"
 #include "web/channel.h"
 #include "web/gateway.h"

@@ -3,7 +3,7 @@
 // gateway (again, when it dies). Never sees a byte of a browser's but tokens.
 #pragma once
 
-#include "server/session.h"
+#include "server/base/session.h"
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // mirrord-web, which `mirrord web` becomes: options, the socket, the first link; then it is the porter.
-#include "server/option.h"
-#include "server/viewproto.h"
+#include "server/base/option.h"
+#include "server/base/viewproto.h"
 #include "web/link_cmd.h"
 #include "web/listen.h"
 #include "web/porter.h"

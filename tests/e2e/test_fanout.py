@@ -10,7 +10,7 @@ import rig
 from swarm import Swarm
 from test_web import start as gateway  # noqa: F401  (a fixture)
 
-FAN_KIB = 3 << 10  # what server/fan.c keeps for all together: the last screens, two streams
+FAN_KIB = 3 << 10  # what server/link/fan.c keeps for all together: the last screens, two streams
 
 # Colours and glyphs that change all over, 20 times a second.
 COLOURS = """

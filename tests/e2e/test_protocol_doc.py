@@ -46,13 +46,13 @@ def test_the_example_is_what_a_mirror_says(start):  # noqa: F811
 
 
 def test_the_limits_are_those_of_the_header():
-    header = (rig.PROJECT / "server/proto.h").read_text()
+    header = (rig.PROJECT / "server/base/proto.h").read_text()
     defined = re.findall(r"#define (LIMIT_\w+) +\(?([^/)\n]*?)\)? +//", header)
     documented = re.findall(r"^\| (LIMIT_\w+) \| (.*?) \|", DOC, re.MULTILINE)
     assert sorted(documented) == sorted(defined)
 
 
 def test_every_message_has_its_row():
-    header = (rig.PROJECT / "server/proto.h").read_text()
+    header = (rig.PROJECT / "server/base/proto.h").read_text()
     for name, value in re.findall(r"\b(?:VIEW|KEEPER|MIRROR|CONTROL)_(\w+) = 0x(\w\w)", header):
         assert re.search(rf"^\| {value} \| {name} \|", DOC, re.MULTILINE), name

@@ -2,9 +2,9 @@
 // An authorized_keys file, and keys from the network: the first byte chooses. A file is read, all its guests
 // are listed, one is added and taken away again: everybody else's lines stay byte for byte, and without a
 // part of ours before, so does the file. A key that is let in comes out of the line that is written for it.
-#include "server/guests.h"
-#include "server/keyopts.h"
-#include "server/sshkey.h"
+#include "server/guest/guests.h"
+#include "server/guest/keyopts.h"
+#include "server/guest/sshkey.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,9 +5,9 @@
 // else what a watcher sends to the far end. Nothing may crash, a link that broke
 // says how, and a screen there is stays whole; the watcher's HELLO after it is one the far end
 // takes.
-#include "server/linkrecv.h"
-#include "server/linksend.h"
-#include "server/publink.h"
+#include "server/link/linkrecv.h"
+#include "server/link/linksend.h"
+#include "server/relay/publink.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
 // Both ends of the view socket against any peer. First byte 0: the input is what two connections send
 // to a mirror, which must go on serving a third, honest one. Otherwise: what a mirror sends to an edge,
 // whose replica must stay a screen.
-#include "server/keys.h"
-#include "server/replica.h"
-#include "server/viewclient.h"
-#include "server/viewers.h"
+#include "server/base/viewclient.h"
+#include "server/edge/keys.h"
+#include "server/edge/replica.h"
+#include "server/mirror/viewers.h"
 #include "vt/frame.h"
 #include "vt/model.h"
 

@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#include "server/authkeys.h"
-#include "server/keyopts.h"
+#include "server/guest/authkeys.h"
+#include "server/guest/keyopts.h"
 
 #define ED25519 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF/dtCCnZN/HVqLFdEGKvTZkXx6IiHorL0V7wFt3ABMg"
 #define FINGERPRINT "SHA256:ymAsmkAaSwggqvjb+chziHzIhvkBCWH7EXlt45rbLU4"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What a guest's terminal can do, from its name and locale.
-#include "server/caps.h"
+#include "server/base/caps.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

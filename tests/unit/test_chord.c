@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The detach chord, in every encoding and cut at every place.
-#include "server/chord.h"
+#include "server/base/chord.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "server/cut.h"
+#include "server/mirror/cut.h"
 
 #define T0 1000
 

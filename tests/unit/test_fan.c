@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "server/fan.h"
-#include "server/fan_reader.h"
-#include "server/proto.h"
+#include "server/base/proto.h"
+#include "server/link/fan.h"
+#include "server/link/fan_reader.h"
 #include "tests/lib/feed.h"
 #include "vt/format.h"
 

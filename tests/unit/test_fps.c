@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-#include "server/fps.h"
+#include "server/base/fps.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -383,7 +383,7 @@ malformed_frames_are_refused_with_the_reason(void **state)
 	    {BYTES("\xc1\x81"), "unknown operation"},
 	    {BYTES("x\x1f\x00"), "wrong place"},            // state after text
 	    {BYTES("\x1f\x00\x9d\x05\x05"), "wrong place"}, // size after state
-	    {BYTES("\x1f\x03"), "unknown state"}, // shape 3
+	    {BYTES("\x1f\x03"), "unknown state"},           // shape 3
 	    {BYTES("\x1f"), "cut off"},
 	    {BYTES("\x9d\x00\x05"), "without cells"},
 	    {BYTES("\x9d\xe9\x07\x05"), "out of range"}, // 1001 rows

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "server/guests.h"
-#include "server/when.h"
+#include "server/base/when.h"
+#include "server/guest/guests.h"
 
 #define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF/dtCCnZN/HVqLFdEGKvTZkXx6IiHorL0V7wFt3ABMg"
 #define BEGIN AUTHKEYS_BEGIN "\n"

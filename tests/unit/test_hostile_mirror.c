@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: ISC
 // A keeper whose mirrors have been taken over: this program is the mirror, too, and the session's
 // name says which.
-#include "server/keeper.h"
-#include "server/msg.h"
-#include "server/proto.h"
+#include "server/base/msg.h"
+#include "server/base/proto.h"
+#include "server/keeper/keeper.h"
 #include "vt/buf.h"
 
 #include <fcntl.h>

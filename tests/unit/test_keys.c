@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "server/keys.h"
+#include "server/edge/keys.h"
 
 // The keys that a read of these bytes gives, one letter each: l eave, b ack, u d L R, f ollow, e nd,
 // P age up, p age down, E scape, a nswer.

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "server/linkrecv.h"
-#include "server/linksend.h"
-#include "server/words.h"
+#include "server/base/words.h"
+#include "server/link/linkrecv.h"
+#include "server/link/linksend.h"
 #include "vt/model.h"
 
 #include <stdlib.h>

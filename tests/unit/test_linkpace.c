@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "server/linkpace.h"
-#include "server/proto.h"
+#include "server/base/proto.h"
+#include "server/link/linkpace.h"
 
 #define MS 1000u
 #define SECOND (1000 * MS)

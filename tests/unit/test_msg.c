@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "server/msg.h"
+#include "server/base/msg.h"
 
 static void
 what_is_put_is_got(void **state)

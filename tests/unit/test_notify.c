@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-#include "server/notify.h"
+#include "server/host/notify.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

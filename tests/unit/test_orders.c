@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What a host has ordered: taken, handed to a mirror, and applied to people.
-#include "server/orders.h"
+#include "server/base/orders.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/pace.h"
+#include "server/edge/pace.h"
 
 #define T0 1000000
 #define S UINT64_C(1000000)

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "server/linkrecv.h"
-#include "server/publink.h"
+#include "server/link/linkrecv.h"
+#include "server/relay/publink.h"
 #include "vt/model.h"
 
 #define T0 1000000

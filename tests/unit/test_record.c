@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "server/record.h"
+#include "server/setup/record.h"
 
 static char dir[64], path[96];
 

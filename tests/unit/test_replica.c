@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#include "server/proto.h"
-#include "server/replica.h"
+#include "server/base/proto.h"
+#include "server/edge/replica.h"
 #include "vt/frame.h"
 #include "vt/model.h"
 

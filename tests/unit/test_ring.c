@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The keeper's ring against a plain log of everything.
-#include "server/ring.h"
+#include "server/keeper/ring.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "server/scroll.h"
+#include "server/edge/scroll.h"
 
 #define T0 1000000u
 #define ROWS 10

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Names, directories and sockets of sessions, in directories made for the purpose.
-#include "server/session.h"
+#include "server/base/session.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/sockq.h"
+#include "server/edge/sockq.h"
 
 #define ACKED_MS 5000
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/base64.h"
-#include "server/sha256.h"
-#include "server/sshkey.h"
+#include "server/guest/base64.h"
+#include "server/guest/sha256.h"
+#include "server/guest/sshkey.h"
 
 #define ED25519 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF/dtCCnZN/HVqLFdEGKvTZkXx6IiHorL0V7wFt3ABMg"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // What of a viewer's typing goes to a session; and what of a host's terminal is typing at all.
-#include "server/typed.h"
-#include "server/typist.h"
+#include "server/edge/typist.h"
+#include "server/host/typed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "server/replica.h"
-#include "server/viewclient.h"
-#include "server/viewers.h"
+#include "server/base/viewclient.h"
+#include "server/edge/replica.h"
+#include "server/mirror/viewers.h"
 #include "vt/model.h"
 
 #define ROWS 24

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "server/viewproto.h"
+#include "server/base/viewproto.h"
 
 static const struct view_hello hello = {.version = PROTO_VERSION,
     .role = VIEW_ROLE_VIEW,

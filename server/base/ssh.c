@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: ISC
+// The command lines of ssh, what it says on standard error, and what its end means.
+#include "server/base/ssh.h"
+
+#include "server/base/words.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define USER_WORDS 32      // of --ssh
+#define EXIT_NOT_FOUND 127 // of a shell
+#define EXIT_SSH 255       // ssh's own failures
+
+// Beside the user's own configuration: nothing but a stream of bytes is wanted, and a link that is
+// dead must be known to be. Frames are compressed already, but ssh's own headers, a part of each
+// small packet, are not: that saves more than compressing twice costs (docs/performance.md).
+static char *const always[] = {"-T", "-x", "-a", "-o", "ClearAllForwardings=yes", "-o",
+    "Compression=yes", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3", NULL};
+static char *const batch[] = {"-o", "BatchMode=yes", NULL};
+
+static size_t
+append(char **argv, size_t count, char *const *words)
+{
+	for (; *words; words++)
+		argv[count++] = *words;
+	argv[count] = NULL;
+	return count;
+}
+
+bool
+ssh_argv_init(struct ssh_argv *argv, const char *ssh, const char *relay, const char *remote,
+    char *const *again_options)
+{
+	char *const last[] = {(char *)(uintptr_t)relay, (char *)(uintptr_t)remote, NULL};
+	size_t count = words_split(ssh, argv->words, USER_WORDS), again;
+
+	argv->words[count] = NULL;
+	if (!count)
+		return false;
+	append(argv->first, append(argv->first, append(argv->first, 0, argv->words), always), last);
+	again = append(argv->again, append(argv->again, 0, argv->words), always);
+	again = append(argv->again, append(argv->again, again, batch), again_options);
+	append(argv->again, again, last);
+	return true;
+}
+
+void
+ssh_argv_fini(struct ssh_argv *argv)
+{
+	for (char **word = argv->words; *word; word++)
+		free(*word);
+	argv->words[0] = NULL;
+}
+
+bool
+ssh_lines_put(struct ssh_lines *lines, char byte)
+{
+	size_t len = strlen(lines->part);
+
+	if (byte == '\n' || len == SSH_LINE_BYTES) {
+		if (!view_text_clean(lines->part, len))
+			*lines->part = '\0';
+		if (*lines->part)
+			strcpy(lines->line, lines->part);
+		return true;
+	}
+	if (byte != '\r' && byte)
+		memcpy(lines->part + len, (char[]){byte, '\0'}, 2);
+	return false;
+}
+
+void
+ssh_explain(
+    int status, const char *relay, const char *line, const char *does_not, struct view_bye *bye)
+{
+	const char *prefix = "mirrord: ";
+
+	bye->status = EX_UNAVAILABLE;
+	// 64, or 127 with a line of its own: a mirrord that does not know what it was asked for
+	if (status == EX_USAGE || (status == EXIT_NOT_FOUND && strstr(line, prefix) == line)) {
+		bye->status = EX_PROTOCOL;
+		snprintf(bye->text, sizeof(bye->text),
+		    "the mirrord on %.100s is older than this one and %s", relay, does_not);
+	} else if (status == EXIT_NOT_FOUND) {
+		snprintf(bye->text, sizeof(bye->text),
+		    "there is no mirrord on %.100s, or not in the PATH of its shell", relay);
+	} else if (status == EXIT_SSH) {
+		snprintf(bye->text, sizeof(bye->text), "ssh did not reach %.100s", relay);
+	} else {
+		snprintf(bye->text, sizeof(bye->text),
+		    "%.100s ended the link before it showed anything (status %d)", relay, status);
+	}
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: ISC
+// What the parts of viewers*.c share.
+#pragma once
+
+#include "server/base/fps.h"
+#include "server/mirror/viewers.h"
+#include "vt/frame.h"
+
+// Bytes that several viewers are sent, by reference count.
+struct blob {
+	uint32_t refs;
+	struct buf bytes; // owned
+};
+
+// What a peer may still send: so many at once, and so many a second in the long run.
+struct bucket {
+	uint64_t at; // loop time of the last refill, ms
+	uint32_t tokens;
+};
+#define VIEWERS_BUCKETS 64 // accounts whose uids are equal modulo this share one
+
+enum viewer_state {
+	VIEWER_HELLO,   // nothing but a HELLO is taken, and that within LIMIT_HELLO_MS
+	VIEWER_ASKED,   // waits for the host's word, LIMIT_ASK_MS at most, and sees nothing
+	VIEWER_VIEW,    // gets frames
+	VIEWER_QUERY,   // asks and gets answers, each within LIMIT_QUERY_MS
+	VIEWER_CLOSING, // closed when what is pending has been sent
+	VIEWER_DEAD,    // waits for libuv to let go of its handle
+};
+
+// One connection.
+struct viewer {
+	uv_poll_t poll;
+	int fd;                  // owned
+	struct viewers *viewers; // borrowed
+	struct viewer *prev, *next;
+	enum viewer_state state;
+	int events;           // what `poll` waits for
+	uint64_t due;         // loop time, ms: closed if not in VIEW then
+	struct bucket bucket; // messages
+	bool refused;         // there is no place: it is told so when it has said HELLO
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	bool host;            // the session's owner, or root
+	bool behind;          // has missed a frame, or asked: a key frame when nothing is pending
+	bool back;            // was let in by a mirror before this one
+	bool unaware;         // does not know the notice yet: it goes after that key frame
+	struct buf in;        // owned; at most one unfinished message
+	struct blob *pending; // a reference, or NULL
+	size_t sent;          // bytes of it
+	struct blob *last;    // its last words, behind `pending`; a reference, or NULL
+	bool asks;            // for lines of history: answered when nothing else is to be sent
+	struct view_history_ask ask;
+	struct view_person *person; // owned; NULL before the hello
+	bool serves;                // others: it has told who they are
+	struct view_person *guests; // owned: who watches through it
+	size_t guest_count;
+	struct buf orders; // owned: VIEW_GUEST_CUT for it, not yet sent
+	struct fps fps;    // of what it says it has shown
+	uint64_t printed;  // bytes of the program's before it came
+};
+
+struct viewers {
+	uv_loop_t *loop; // borrowed
+	uv_poll_t listener;
+	int listener_fd;
+	uv_timer_t timer;            // the next hello deadline, or the next try to accept
+	bool full;                   // no fd or memory to accept with: wait until somebody goes
+	struct viewer *first, *last; // in order of arrival
+	size_t connections, watching;
+	struct viewers_session session;
+	struct viewers_source source;
+	struct screen *shown; // what viewers in step have; NULL when nobody watches
+	struct blob *key;     // key frame of `shown`, or NULL until needed
+	struct blob *asked;   // key frame for guests' queries, or NULL
+	uint64_t asked_at;    // loop time, ms
+	struct bucket account[VIEWERS_BUCKETS]; // hellos and queries of guests, by uid
+	uint64_t history_from;                  // lines before this one are nobody's
+	struct viewer *holder;                  // borrowed: of the keyboard; or NULL
+	uint8_t holder_token[GRANT_TOKEN];      // that it was given
+	struct input_modes modes;               // that it was told
+	const struct orders *host_orders;       // borrowed; NULL: none
+	char said[LIMIT_TEXT + 1];              // the notice that they lead to
+	struct blob *notice;                    // the last there was, or NULL
+	struct bucket reading[VIEWERS_BUCKETS]; // lines of history, likewise
+	struct blob *farewell;                  // set by viewers_bye()
+	bool told_version; // one line about a peer of another version has been written
+};
+
+struct blob *blob_new(struct buf *bytes); // takes what is in `bytes`
+struct blob *blob_ref(struct blob *blob);
+void blob_unref(struct blob *blob); // NULL is allowed
+
+// Whether there is a token left: at most `max` at once, and `per_s` in the long run.
+bool bucket_take(struct bucket *bucket, uint64_t now, uint32_t max, uint32_t per_s);
+
+// Lines of history, viewers_history.c. Answers what the viewer asks; not if it has to wait its turn.
+void viewer_history(struct viewer *viewer);
+
+// The connection's side, viewer.c.
+void viewer_new(struct viewers *viewers, int fd); // takes the fd
+// Sends `blob`; nothing must be pending. What the socket does not take at once is; but of a viewer that
+// takes nothing it is given up: false.
+bool viewer_try(struct viewer *viewer, struct blob *blob);
+// The same for a frame, or an answer: without it the viewer is behind.
+void viewer_send(struct viewer *viewer, struct blob *blob);
+// Whether lines of history are all that it waits for.
+bool viewer_waits(const struct viewer *viewer);
+// Last words, behind what is on its way, then the end. May close at once, as any call that sends.
+void viewer_bye(struct viewer *viewer, int status, const char *text);
+// Nothing is pending any more: sends a key frame if it is behind, the notice, and the farewell.
+void viewer_drained(struct viewer *viewer);
+void viewer_close(struct viewer *viewer);
+// From now on it gets frames.
+void viewer_admit(struct viewer *viewer);
+
+// The set's side, viewers.c.
+void viewers_add(struct viewers *viewers, struct viewer *viewer);
+void viewers_remove(struct viewers *viewers, struct viewer *viewer);
+// One more watches, or one less.
+void viewers_joined(struct viewers *viewers);
+void viewers_left(struct viewers *viewers);
+// The key frame of what those in step have; of the screen as it is now if there are none. Borrowed.
+struct blob *viewers_key(struct viewers *viewers);
+// The key frame for a guest's query: at most 250 ms old. Borrowed.
+struct blob *viewers_asked(struct viewers *viewers);
+// Connections of one uid.
+size_t viewers_of(const struct viewers *viewers, uid_t uid);
+// Bytes that the program has printed, if the source knows.
+uint64_t viewers_printed(const struct viewers *viewers);
+// VIEW_GUESTS: who watches through this edge, which must be the host's.
+void viewer_on_guests(struct viewer *viewer, const struct msg *msg);
+// Whether this one may see what there is to be seen. `was_in`: it did already.
+enum orders_verdict viewers_judge(
+    const struct viewers *viewers, const struct viewer *viewer, bool was_in);
+// Cuts those of an edge's guests that may not see it; `before` are those that it told of last.
+void viewers_judge_guests(
+    struct viewer *viewer, const struct view_person *before, size_t before_count);
+// Lends the keyboard to whom the host means, if they watch; takes it back.
+void viewers_lend(struct viewers *viewers);
+// It does not watch any more.
+void viewers_left_keyboard(struct viewers *viewers, struct viewer *viewer);
+// Bytes that are not to be lost, behind what is on its way.
+void viewer_tell(struct viewer *viewer);
+// Sends it away, with a word why.
+void viewers_refuse(struct viewers *viewers, struct viewer *viewer, enum orders_verdict verdict);
+void viewers_tell(struct viewers *viewers, enum event event, const struct viewer *viewer);
+void viewers_tell_version(struct viewers *viewers, const char *text);
+// Sets the timer to the next deadline.
+void viewers_schedule(struct viewers *viewers);

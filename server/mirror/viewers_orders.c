@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: ISC
+// The host's orders, carried out on those who watch and those who come.
+#include "server/mirror/viewers_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+// The host who watches the own session on this machine: nobody to shut out or to ask about.
+static bool
+is_self(const struct viewer *viewer)
+{
+	return viewer->host && !*viewer->person->name;
+}
+
+enum orders_verdict
+viewers_judge(const struct viewers *viewers, const struct viewer *viewer, bool was_in)
+{
+	if (!viewers->host_orders || is_self(viewer))
+		return VERDICT_IN;
+	return orders_judge(viewers->host_orders, viewer->person, was_in);
+}
+
+static void
+tell(struct viewers *viewers, enum event event, const struct view_person *person)
+{
+	if (viewers->source.event)
+		viewers->source.event(viewers->source.user, event, person);
+}
+
+void
+viewers_tell(struct viewers *viewers, enum event event, const struct viewer *viewer)
+{
+	tell(viewers, event, viewer->person);
+}
+
+void
+viewers_refuse(struct viewers *viewers, struct viewer *viewer, enum orders_verdict verdict)
+{
+	static const char *const texts[] = {
+	    [VERDICT_ASK] = "the host has to be asked first",
+	    [VERDICT_LOCKED] = "the host lets nobody else in",
+	    [VERDICT_OUT] = "the host has shut you out",
+	};
+
+	viewers_tell(viewers, viewer->state == VIEWER_VIEW ? EVENT_KICKED : EVENT_REFUSED, viewer);
+	viewer_bye(viewer, EX_NOPERM, texts[verdict]);
+}
+
+static void
+judge_again(struct viewers *viewers, struct viewer *viewer)
+{
+	enum orders_verdict verdict = viewers_judge(viewers, viewer, viewer->state == VIEWER_VIEW);
+
+	switch (verdict) {
+	case VERDICT_IN:
+		if (viewer->state == VIEWER_ASKED)
+			viewer_admit(viewer);
+		break;
+	case VERDICT_ASK: break;
+	default: viewers_refuse(viewers, viewer, verdict);
+	}
+}
+
+static bool
+is_among(const struct view_person *guest, const struct view_person *people, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct view_person *other = &people[i];
+
+		if (guest->since == other->since && guest->pid == other->pid &&
+		    strcmp(guest->name, other->name) == 0 && strcmp(guest->key, other->key) == 0)
+			return true;
+	}
+	return false;
+}
+
+// The edge knows nothing of the host's orders: it is told whom to cut. Who has to be asked about can
+// come again once the host has said yes.
+void
+viewers_judge_guests(struct viewer *viewer, const struct view_person *before, size_t before_count)
+{
+	struct viewers *viewers = viewer->viewers;
+
+	for (size_t i = 0; viewers->host_orders && i < viewer->guest_count; i++) {
+		const struct view_person *guest = &viewer->guests[i];
+		bool was_in = before ? is_among(guest, before, before_count) : viewer->back;
+		enum orders_verdict verdict = orders_judge(viewers->host_orders, guest, was_in);
+		struct view_cut cut;
+
+		if (!was_in && verdict == VERDICT_IN)
+			tell(viewers, EVENT_JOINED, guest);
+		if (verdict == VERDICT_IN)
+			continue;
+		tell(viewers,
+		    verdict == VERDICT_ASK ? EVENT_ASKS
+		    : was_in               ? EVENT_KICKED
+					   : EVENT_REFUSED,
+		    guest);
+		strcpy(cut.name, guest->name);
+		strcpy(cut.key, guest->key);
+		if (*cut.name || *cut.key) // else it would be all of them
+			viewers_cut_guests(viewers, &cut);
+	}
+	for (size_t i = 0; viewers->host_orders && i < before_count; i++) {
+		if (!is_among(&before[i], viewer->guests, viewer->guest_count))
+			tell(viewers, EVENT_LEFT, &before[i]);
+	}
+}
+
+// ---- the keyboard --------------------------------------------------------------------------------
+
+static void
+tell_holder(struct viewers *viewers, struct viewer *viewer, bool lent)
+{
+	struct view_grant grant = {.lent = lent, .modes = viewers->modes};
+
+	if (lent)
+		memcpy(grant.token, viewers->host_orders->token, GRANT_TOKEN);
+	view_grant_put(&viewer->orders, &grant);
+	viewer_tell(viewer);
+}
+
+static struct viewer *
+find_holder(const struct viewers *viewers)
+{
+	const struct orders *orders = viewers->host_orders;
+
+	for (struct viewer *viewer = viewers->first; viewer; viewer = viewer->next) {
+		if (viewer->state == VIEWER_VIEW && orders_holds(orders, viewer->person))
+			return viewer;
+	}
+	return NULL;
+}
+
+// Exactly one connection gets the token; a new grant to the same person has another.
+void
+viewers_lend(struct viewers *viewers)
+{
+	const struct orders *orders = viewers->host_orders;
+	struct viewer *old = viewers->holder;
+	bool same;
+
+	if (!orders)
+		return;
+	same = old && orders_holds(orders, old->person) &&
+	       memcmp(viewers->holder_token, orders->token, GRANT_TOKEN) == 0;
+	if (same)
+		return;
+	viewers->holder = NULL;
+	if (old)
+		tell_holder(viewers, old, false);
+	if (!orders->granted)
+		return;
+	viewers->holder = find_holder(viewers);
+	memcpy(viewers->holder_token, orders->token, GRANT_TOKEN);
+	if (viewers->holder)
+		tell_holder(viewers, viewers->holder, true);
+}
+
+void
+viewers_left_keyboard(struct viewers *viewers, struct viewer *viewer)
+{
+	if (viewers->holder != viewer)
+		return;
+	viewers->holder = NULL;
+	viewers_tell(viewers, EVENT_HOLDER_LEFT, viewer);
+}
+
+void
+viewers_modes(struct viewers *viewers, const struct input_modes *modes)
+{
+	if (memcmp(&viewers->modes, modes, sizeof(*modes)) == 0)
+		return;
+	viewers->modes = *modes;
+	if (viewers->holder)
+		tell_holder(viewers, viewers->holder, true);
+}
+
+// ---- what is said --------------------------------------------------------------------------------
+
+static void
+add(char text[LIMIT_TEXT + 1], const char *who, const char *what)
+{
+	size_t len = strlen(text);
+
+	snprintf(text + len, LIMIT_TEXT + 1 - len, "%s%s%s", len ? " - " : "", who, what);
+}
+
+// What every edge shows over the screen.
+static void
+say(struct viewers *viewers)
+{
+	const struct orders *orders = viewers->host_orders;
+	const char *holder = *orders->holder.name ? orders->holder.name : "a viewer";
+	char text[LIMIT_TEXT + 1] = "";
+
+	if (orders->hidden)
+		add(text, "", "typing hidden");
+	if (orders->granted && strlen(orders->say) + strlen(holder) < LIMIT_SAY)
+		add(text, holder, " has the keyboard");
+	else if (orders->granted)
+		add(text, "a viewer", " has the keyboard");
+	if (*orders->say)
+		add(text, "", orders->say);
+	if (strcmp(text, viewers->said) == 0)
+		return;
+	strcpy(viewers->said, text);
+	viewers_notice(viewers, text);
+}
+
+void
+viewers_order(struct viewers *viewers, const struct orders *orders)
+{
+	viewers->host_orders = orders;
+	blob_unref(viewers->asked); // it may show what is not to be seen any more
+	viewers->asked = NULL;
+	for (struct viewer *viewer = viewers->first, *next; viewer; viewer = next) {
+		next = viewer->next;
+		if (viewer->state == VIEWER_VIEW || viewer->state == VIEWER_ASKED)
+			judge_again(viewers, viewer);
+		if (viewer->state == VIEWER_VIEW && viewer->guests)
+			viewers_judge_guests(viewer, viewer->guests, viewer->guest_count);
+	}
+	viewers_lend(viewers);
+	say(viewers);
+	viewers_listen(viewers, true);
+}

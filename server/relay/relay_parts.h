@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: ISC
+// What the parts of relay_*.c that serve a published session share.
+#pragma once
+
+#include "server/link/linkrecv.h"
+#include "server/mirror/viewers.h"
+#include "server/relay/relay.h"
+
+#include <uv.h>
+
+#define RELAY_FEEDS 8  // links at once: the live one, and those that may replace it
+#define RELAY_CONNS 16 // connections to the control socket
+
+struct relay;
+
+// One link. In milliseconds of the loop, as all here.
+struct feed {
+	struct relay *relay;  // borrowed
+	uv_poll_t in, out;    // sshd's ends, or pipes
+	int in_fd, out_fd;    // owned
+	int handles;          // that libuv has not let go of yet
+	uint64_t since;       // when its publisher started
+	struct linkrecv recv; // its screen is the relay's at the time of HELLO
+	struct buf bytes;     // owned: to the publisher, from `off` on
+	size_t off;
+	bool closed, closing; // closing: when all is written
+};
+
+struct relay {
+	const struct relay_claim *claim; // borrowed
+	uv_loop_t loop;
+	uv_timer_t timer;
+	uint64_t now;
+	struct viewers *viewers; // NULL until there is a screen
+	struct screen *screen;   // a reference: the newest, or NULL
+	size_t watched;          // viewers
+	struct feed *feed[RELAY_FEEDS];
+	struct feed *live;         // or NULL
+	uint64_t since;            // when the publisher started that has the session now
+	char said[LIMIT_TEXT + 1]; // the host's notice, or empty
+	char told[LIMIT_TEXT + 1]; // what viewers were told last
+	uint64_t came_at, beat_ms; // the last frame; the next comes within this, if anybody watches
+	uint64_t lost_at, count_at;     // 0: the link is not lost; when that was told
+	uint64_t guests_at, guests_due; // the last list of guests; the next, or 0
+	uint64_t first_due;             // viewers are taken in even without a screen; or UINT64_MAX
+	uint64_t end_at;                // 0: not yet
+	struct relay_conn *conn[RELAY_CONNS];
+	uv_poll_t listener;
+};
+
+// relay_serve.c
+void relay_clock(struct relay *relay);    // sets `now`; first thing in each callback of the loop
+void relay_schedule(struct relay *relay); // last thing
+void relay_soon(struct relay *relay);     // something may be due
+void relay_tell(struct relay *relay);     // the line over the screen, if it is another
+void relay_left(struct relay *relay);     // a feed has been closed
+void relay_chosen(struct relay *relay, struct feed *feed);
+void relay_show(struct relay *relay, struct screen *screen);
+void relay_end(struct relay *relay, int status, const char *text);
+
+// relay_feed.c. Takes the fds; NULL (and they are still the caller's): there is no place, or they
+// are no streams.
+struct feed *feed_new(struct relay *relay, int in_fd, int out_fd, uint64_t since);
+void feed_hello(struct feed *feed); // the first words: what we have
+void feed_close(struct feed *feed);
+void feed_bye(struct feed *feed, int status, const char *text); // the last words, then closes
+void feed_guests(struct feed *feed, const struct view_person *people, size_t count);
+uint64_t feed_due(const struct feed *feed); // when feed_act() is to be called: an ACK
+void feed_act(struct feed *feed);
+
+// relay_control.c
+bool relay_control_start(struct relay *relay);
+uint64_t relay_control_due(const struct relay *relay);
+void relay_control_tick(struct relay *relay);
+// The connection that came with this feed may go.
+void relay_control_release(struct relay *relay, const struct feed *feed);

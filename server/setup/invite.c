@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: ISC
+// `mirrord invite`: the lines to hand out to guests, and until when they are good.
+#include "server/setup/invite.h"
+
+#include "server/base/option.h"
+#include "server/base/until.h"
+#include "server/base/when.h"
+#include "server/commands.h"
+#include "server/guest/guests.h"
+#include "server/host/who.h"
+#include "server/setup/record.h"
+#include "server/setup/relay_setup.h"
+
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static void
+machine_name(char name[HOST_NAME_MAX + 1])
+{
+	if (gethostname(name, HOST_NAME_MAX) < 0)
+		strcpy(name, "localhost");
+	name[HOST_NAME_MAX] = 0;
+}
+
+void
+invite_published(const char *relay, char line[INVITE_LINE])
+{
+	const char *at = strrchr(relay, '@');
+
+	snprintf(line, INVITE_LINE, "ssh -C " RELAY_GUEST "@%s", at ? at + 1 : relay);
+}
+
+// The account of the guests whose group the session's directory has, or NULL.
+static const struct passwd *
+guests_of(const struct session *session)
+{
+	const struct passwd *host = getpwuid(session->owner);
+	gid_t own = host ? host->pw_gid : 0;
+	const struct group *group;
+	struct stat st;
+
+	if (lstat(session->dir, &st) < 0 || !(st.st_mode & S_IRGRP) || st.st_gid == own)
+		return NULL;
+	group = getgrgid(st.st_gid);
+	return group ? getpwnam(group->gr_name) : NULL;
+}
+
+bool
+invite_here(const struct session *session, char line[INVITE_LINE])
+{
+	const struct passwd *guests = guests_of(session);
+	char name[HOST_NAME_MAX + 1];
+
+	if (!guests)
+		return false;
+	machine_name(name);
+	snprintf(line, INVITE_LINE, "ssh -C %.64s@%s", guests->pw_name, name);
+	return true;
+}
+
+// ---- who has a key -------------------------------------------------------------------------------
+
+static bool
+may_watch(const struct guest *guest, const struct session *session, const char *host)
+{
+	char whole[GUEST_SESSION];
+
+	snprintf(whole, sizeof(whole), "%.64s/%.64s", host, session->name);
+	return !until_over(guest->line.until) &&
+	       (!*guest->line.session || strcmp(guest->line.session, session->name) == 0 ||
+		   strcmp(guest->line.session, whole) == 0);
+}
+
+// The guests of an account who may watch the session, as lines. Returns how many there are.
+static size_t
+print_guests(const struct passwd *account, const struct session *session, const char *line)
+{
+	char path[PATH_MAX], why[AUTHKEYS_WHY], until[WHEN_TEXT], host[LIMIT_NAME + 1] = "";
+	const struct passwd *owner;
+	struct authkeys keys;
+	struct guests guests;
+	size_t len, count = 0;
+	char *text;
+
+	snprintf(path, sizeof(path), "%.2000s/.ssh/authorized_keys", account->pw_dir);
+	owner = getpwuid(session->owner); // `account` has been used up
+	if (owner)
+		snprintf(host, sizeof(host), "%s", owner->pw_name);
+	text = record_read_file(path, &len);
+	if (!text)
+		return 0;
+	if (authkeys_parse(text, len, &keys, why)) {
+		guests_read(&keys, &guests);
+		for (size_t i = 0; i < guests.count; i++) {
+			const struct guest *guest = &guests.guest[i];
+
+			if (!may_watch(guest, session, host))
+				continue;
+			if (!count++)
+				puts(line);
+			if (guest->line.until)
+				when_put_local(guest->line.until, until);
+			printf("    %s%s%s\n", guest->note.name,
+			    guest->line.until ? ", until " : "", guest->line.until ? until : "");
+		}
+		guests_fini(&guests);
+	}
+	authkeys_fini(&keys);
+	free(text);
+	return count;
+}
+
+// ---- ways to the session -------------------------------------------------------------------------
+
+static size_t
+print_here(const struct session *session)
+{
+	char line[INVITE_LINE], name[HOST_NAME_MAX + 1];
+	const struct passwd *account = guests_of(session);
+	size_t count;
+
+	if (account) {
+		invite_here(session, line);
+		count = print_guests(guests_of(session), session, line);
+		if (!count)
+			printf("%s\n    nobody has a key yet: mirrord guest add, as root\n", line);
+		return 1;
+	}
+	account = getpwuid(session->owner);
+	if (!account)
+		return 0;
+	machine_name(name);
+	snprintf(line, sizeof(line), "ssh -C %.64s@%s", account->pw_name, name);
+	return print_guests(account, session, line);
+}
+
+static size_t
+print_published(const struct session *session)
+{
+	char line[INVITE_LINE];
+	struct who who;
+	size_t count = 0;
+
+	if (who_ask(session, &who) == EX_OK) {
+		for (size_t i = 0; i < who.count; i++) {
+			const struct view_person *person = &who.people[i];
+
+			if (strcmp(person->via, "publish") != 0)
+				continue;
+			invite_published(person->name, line);
+			printf("%s\n    whom that relay lets in, until mirrord publish --stop %s\n",
+			    line, person->name);
+			count++;
+		}
+	}
+	who_fini(&who);
+	return count;
+}
+
+static int
+fail(int status, const char *text)
+{
+	fprintf(stderr, "mirrord: %s\n", text);
+	return status;
+}
+
+int
+cmd_invite(int argc, char **argv)
+{
+	static const struct option longs[] = {{NULL, 0, NULL, 0}};
+	struct session session;
+	char why[SESSION_WHY];
+	const char *name;
+	int option, status;
+
+	optind = 1;
+	opterr = 0;
+	if ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1)
+		return option_bad("invite", option, argv);
+	if (argc - optind > 1)
+		return fail(EX_USAGE, "invite takes one session's name");
+	name = argv[optind] ? argv[optind] : getenv("MIRRORD_SESSION");
+	status = session_find(name && *name ? name : NULL, SESSION_OWN, &session, why);
+	if (status != EX_OK)
+		return fail(status, why);
+	if (print_published(&session) + print_here(&session) > 0)
+		return EX_OK;
+	return fail(EX_UNAVAILABLE, "nobody has a way to this session yet: mirrord guest add lets "
+				    "somebody in here, mirrord publish shows it at a relay");
+}
