@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define STOP_MS 10000 // a session ends within the keeper's grace time and its goodbye
+#define AGAIN_MS 20   // until a process that went while it was asked is asked again
 
 uint64_t
 control_now_ms(void)
@@ -203,21 +204,21 @@ read_info(const struct msg *msg, struct control_info *info)
 	return !reader.bad && msg->type == CONTROL_INFO_IS;
 }
 
-int
-control_ask_info(const char *path, struct control_info *info, char why[SESSION_WHY])
+// EX_NOHOST: nobody listens. EX_UNAVAILABLE: who listened has gone, or has no room for us now.
+static int
+ask_info_once(const char *path, uint64_t deadline_ms, struct control_info *info,
+    char why[SESSION_WHY])
 {
-	uint64_t deadline_ms = control_now_ms() + CONTROL_ANSWER_MS;
 	struct control control;
 	struct msg msg;
 	int status;
 
-	*info = (struct control_info){0};
 	if (control_open(&control, path) < 0) {
 		bool gone = errno == ECONNREFUSED || errno == ENOENT;
 
 		snprintf(why, SESSION_WHY, "%s",
 		    gone ? "the session has ended" : "the session's keeper does not answer");
-		return gone ? EX_NOHOST : EX_TEMPFAIL;
+		return gone ? EX_NOHOST : errno == EAGAIN ? EX_UNAVAILABLE : EX_TEMPFAIL;
 	}
 	control_send(&control, CONTROL_INFO, NULL, -1, deadline_ms);
 	status = control_wait(&control, deadline_ms, &msg, why);
@@ -226,6 +227,27 @@ control_ask_info(const char *path, struct control_info *info, char why[SESSION_W
 		status = EX_PROTOCOL;
 	}
 	control_close(&control);
+	return status;
+}
+
+// A session that ends closes its socket first, with us in the backlog; one that is published has
+// another process there soon.
+int
+control_ask_info(const char *path, struct control_info *info, char why[SESSION_WHY])
+{
+	uint64_t deadline_ms = control_now_ms() + CONTROL_ANSWER_MS;
+	int status;
+
+	*info = (struct control_info){0};
+	while ((status = ask_info_once(path, deadline_ms, info, why)) == EX_UNAVAILABLE) {
+		if (control_now_ms() >= deadline_ms) {
+			snprintf(why, SESSION_WHY, "the session's keeper does not answer");
+			return EX_TEMPFAIL;
+		}
+		poll(NULL, 0, AGAIN_MS);
+	}
+	if (status == EX_OK)
+		*why = 0;
 	return status;
 }
 

@@ -455,14 +455,14 @@ class Mirrord:
 
     def sessions(self):
         listed = json.loads(self.run("list", "--json").stdout)
-        for entry in listed:
-            self.keepers.add(entry["keeper"])
+        self.keepers.update(entry["keeper"] for entry in listed if "keeper" in entry)
         return listed
 
     def info(self, name):
-        """The entry of `mirrord list --json` for one session."""
+        """The entry of `mirrord list --json` for one session, once it answers."""
         return wait_until(
-            lambda: next((entry for entry in self.sessions() if entry["name"] == name), None),
+            lambda: next((entry for entry in self.sessions()
+                          if entry["name"] == name and "keeper" in entry), None),
             what=f"session {name} in mirrord list")
 
     def mirror_pid(self, entry):

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: ISC
 """Taking a session back, on this terminal or another, and listing and ending sessions."""
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
+import rig
+import wire
 from hosting import bash, put_back, say, start
 from rig import is_alive, wait_until
 
@@ -192,6 +197,34 @@ def test_list_does_not_wait_for_a_keeper_that_stands_still(mirrord):
         assert time.monotonic() - before < 8
     finally:
         os.kill(entry["keeper"], signal.SIGCONT)
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_list_asks_again_when_who_listened_has_gone(mirrord, another):
+    """A process that ends leaves those in its backlog alone; where it is replaced, the next answers."""
+    path = mirrord.rundir / "mirrord" / "s.control"
+    answer = wire.message(0x43, wire.text("s") + bytes([7, 0, 9, 24, 80, 0, 0]) + wire.text("cat"))
+
+    def serve(listener):
+        listener.accept()[0].close()
+        if another:
+            sock, _ = listener.accept()
+            sock.sendall(answer)
+            sock.recv(64)
+            sock.close()
+        path.unlink()
+        listener.close()
+
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as view:
+        listener.bind(str(path))
+        view.bind(str(path.with_suffix(".view")))
+        listener.listen()
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        found = json.loads(mirrord.run("list", "--json").stdout)
+        thread.join(rig.DEADLINE_S)
+        assert not thread.is_alive()
+    assert [(entry["name"], entry.get("rows")) for entry in found] == ([("s", 24)] if another else [])
 
 
 @pytest.mark.core

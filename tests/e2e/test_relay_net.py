@@ -72,11 +72,12 @@ class Machine(rig.Mirrord):
 
 
 def join(a, a_device, a_address, b, b_device, b_address):
+    """A cable. No IPv6: nobody asks for routers and neighbours there while bytes are counted."""
     ip("link", "add", a_device, "netns", a.net, "type", "veth",
        "peer", "name", b_device, "netns", b.net)
     for machine, device, address in ((a, a_device, a_address), (b, b_device, b_address)):
         ip("-n", machine.net, "address", "add", f"{address}/24", "dev", device)
-        ip("-n", machine.net, "link", "set", device, "up")
+        ip("-n", machine.net, "link", "set", device, "addrgenmode", "none", "up")
 
 
 class World:
@@ -121,6 +122,10 @@ class World:
         run = subprocess.run([*self.host.within(), "cat", counter], capture_output=True,
                              check=True)
         return int(run.stdout)
+
+    def logins(self, address):
+        """How often somebody has come from there."""
+        return self.sshd.log.read_text().count(f"Connection from {address} ")
 
     def cut(self, silently):
         """Takes the host's link away: a cable that is pulled, or packets that vanish."""
@@ -206,8 +211,10 @@ def test_a_host_that_cannot_be_reached_is_watched(world, terminals, soak):
 
 @pytest.mark.core
 def test_what_leaves_the_host_does_not_grow_with_guests(world, terminals, soak):
-    """Changes every 0.4 s, each a frame; with one guest and with fifty, in turn."""
-    changes, rounds, share = (75, 3, 0.01) if soak else (25, 1, 0.03)
+    """Changes every 0.4 s, each a frame; with one guest and with fifty, in turn. A busy machine may make
+    two frames of a change, each 110 bytes with 66 of TCP's ACK, or one of two; what went up for each guest
+    would be 50 times as much, so the short run need not be a sharp one."""
+    changes, rounds, share = (75, 3, 0.01) if soak else (25, 1, 0.25)
     fifo = world.folder / "go"
     os.mkfifo(fifo)
     world.host.detached(
@@ -235,12 +242,15 @@ def test_what_leaves_the_host_does_not_grow_with_guests(world, terminals, soak):
 
     def run(count):
         people(count)
-        time.sleep(4)  # the last list of guests has been told
-        seen, before = len(guest.bytes()), world.sent()
-        fifo.write_text(f"{changes}\n")
-        guest.wait_for("done", 60 + changes, start=seen)
-        time.sleep(1)  # the last ACK
-        return world.sent() - before
+        for _ in range(5):
+            time.sleep(4)  # the last list of guests has been told
+            seen, before, tries = len(guest.bytes()), world.sent(), world.logins("10.83.1.1")
+            fifo.write_text(f"{changes}\n")
+            guest.wait_for("done", 60 + changes, start=seen)
+            time.sleep(1)  # the last ACK
+            if world.logins("10.83.1.1") == tries:
+                return world.sent() - before
+        raise AssertionError("the machine is so busy that the publisher tries another way all the time")
 
     guest.wait_for("\x1b[5n")
     reader = threading.Thread(target=drain, daemon=True)
