@@ -6,7 +6,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config libvterm-dev libutf8p
 	libuv1-dev libwebsockets-dev libjansson-dev libseccomp-dev libncurses-dev libcurl4-openssl-dev)
 packages_demo=(python3 openssh-server openssh-client)
 packages_check=(libcmocka-dev clang libclang-rt-14-dev python3 python3-pytest openssh-server
-	openssh-client openssl tmux vim less htop procps strace mandoc git iproute2 systemd zsh fish dpkg-dev
+	openssh-client openssl sudo tmux vim less htop procps strace mandoc git iproute2 systemd zsh fish dpkg-dev
 	chromium chromium-driver python3-selenium)
 
 # Runs a command as root, and asks for it only here.

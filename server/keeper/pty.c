@@ -145,19 +145,28 @@ pty_nudge(struct pty *pty)
 		kill(-front, SIGWINCH);
 }
 
-// Line by line without echo: getpass(), sudo, ssh, `read -s`. Key by key without echo is what editors
-// and shells do all the time; but who reads a secret that way (`read -s -n 1`, sudo's pwfeedback) leaves
-// the rest as for lines: Enter is a newline, ^C interrupts, output is processed, and ECHOE stands for
-// when ECHO is back. Line editors tell Enter from ^J, full-screen programs take ^C or clear ECHOE.
+// Line by line without echo: getpass(), sudo, ssh, `read -s`. Key by key without echo is what editors,
+// pagers and shells do all the time. Of those who read a secret that way two are told from them by what
+// else they have changed of a terminal that is otherwise as for lines: `read -s -n 1` of bash takes ECHOK
+// away with ECHO, and sudo's pwfeedback takes IEXTEN. (less clears ECHOK and ECHOE, vim also ISIG.)
+// zsh's `read -s -k 1` leaves a terminal as more(1) does: no badge.
+bool
+pty_termios_hides(const struct termios *modes)
+{
+	const tcflag_t input = ICRNL | INLCR, as_for_lines = ISIG | ECHOE, marks = ECHOK | IEXTEN;
+
+	if (modes->c_lflag & ECHO)
+		return false;
+	return (modes->c_lflag & ICANON) ||
+	       ((modes->c_iflag & input) == ICRNL && (modes->c_oflag & OPOST) &&
+		   (modes->c_lflag & as_for_lines) == as_for_lines &&
+		   (modes->c_lflag & marks) != marks);
+}
+
 bool
 pty_hides_typing(const struct pty *pty)
 {
-	const tcflag_t input = ICRNL | INLCR, local = ISIG | ECHOE;
 	struct termios now;
 
-	if (tcgetattr(pty->master, &now) < 0 || (now.c_lflag & ECHO))
-		return false;
-	return (now.c_lflag & ICANON) ||
-	       ((now.c_iflag & input) == ICRNL && (now.c_lflag & local) == local &&
-		   (now.c_oflag & OPOST));
+	return tcgetattr(pty->master, &now) == 0 && pty_termios_hides(&now);
 }

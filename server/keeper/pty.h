@@ -26,6 +26,8 @@ void pty_signal(struct pty *pty, int signal);
 void pty_nudge(struct pty *pty);
 // Whether a program reads what the host types without showing it: a password, as a rule.
 bool pty_hides_typing(const struct pty *pty);
+// Whether these are the modes of one that does.
+bool pty_termios_hides(const struct termios *modes);
 
 // Every signal as a new program expects it.
 void pty_default_signals(void);

@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import signal
+import signal
 import subprocess
 import threading
 import time
@@ -537,72 +538,6 @@ def test_what_the_host_says_stands_beside_the_session(mirrord, terminals, events
     wait_until(lambda: "a moment" not in "".join(rows_of(mirrord, large)))
     for bad in ("a\nb", "x" * 201, "\x1b[2J"):
         assert mirrord.run("say", "-n", "s", bad, check=False).returncode == 65
-
-
-# ---- the badge ----------------------------------------------------------------------------------
-
-
-def shell(mirrord, terminals, name="s"):
-    host = terminals(mirrord.terminal("-n", name, "--", "bash", "--norc", env={"PS1": "READY> "}))
-    host.wait_for("READY> ")
-    return host
-
-
-HIDING = {
-    "read -s": ("read -s -p 'say: ' x", "say: ", "secret\n"),
-    "read -s -n 1": ("read -s -n 1 -p 'say: ' x", "say: ", "k"),
-    "getpass": ("/usr/bin/python3 -c 'import getpass; getpass.getpass(\"say: \")'", "say: ", "x\n"),
-    "without a prompt": ("read -s x", "", "secret\n"),
-}
-
-
-@pytest.mark.parametrize("what", HIDING)
-def test_a_badge_follows_what_hides_typing(mirrord, terminals, what):
-    host = shell(mirrord, terminals)
-    guest = view(mirrord, terminals, "--as", "bob", "s", wait_for="READY>")
-    command, prompt, answer = HIDING[what]
-    assert b"typing hidden" not in guest.settled()
-    host.type(command + "\n")
-    host.wait_for(prompt)
-    guest.wait_for("typing hidden")
-    host.type(answer)
-    wait_until(lambda: "typing hidden" not in "".join(rows_of(mirrord, guest)))
-    host.type("echo done\n")
-    guest.wait_for("done")
-    assert "typing hidden" not in "".join(rows_of(mirrord, guest))
-
-
-@pytest.mark.parametrize("what", ["a raw-mode program", "a line editor", "less"])
-def test_no_badge_for_programs_that_show_what_is_typed_themselves(mirrord, terminals, events, what):
-    if what == "less" and rig.missing("less"):
-        pytest.skip("no less")
-    host = shell(mirrord, terminals)
-    stream = events()
-    if what == "a raw-mode program":
-        host.type("/usr/bin/python3 -c 'import sys, tty; tty.setraw(0); "
-                  "print(\"rea\" + \"dy\", flush=True); sys.stdin.read(3)'\n")
-        host.wait_for("ready")
-    elif what == "less":
-        host.type("less /etc/passwd\n")
-        host.wait_for("root")
-    host.type("abc")
-    mirrord.run("say", "-n", "s", "look")
-    stream.wait("said", text="look")
-    time.sleep(1)  # all looks after the last key have been taken
-    assert "typing-hidden" not in stream.names(), host.bytes()[-1500:]
-
-
-def test_ssh_and_sudo_hide_the_passphrase(mirrord, terminals, events):
-    """ssh-keygen asks as ssh does (readpassphrase), su and sudo as PAM does."""
-    host = shell(mirrord, terminals)
-    stream = events()
-    host.type("ssh-keygen -q -t ed25519 -f $HOME/made\n")
-    stream.wait("typing-hidden")
-    host.wait_for("passphrase")
-    host.type("\n")
-    host.wait_for("again")
-    host.type("\n")
-    stream.wait("typing-shown")
 
 
 # ---- others -------------------------------------------------------------------------------------
