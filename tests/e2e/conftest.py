@@ -11,7 +11,7 @@ import pytest
 import rig
 
 # A test that hangs fails. The sum of a test's own deadlines should be far below this.
-TEST_LIMIT_S = 3600 if os.environ.get("MIRRORD_SOAK") else 150
+TEST_LIMIT_S = 3600 if os.environ.get("MIRRORD_SOAK") else 300
 
 
 def pytest_addoption(parser):

@@ -77,11 +77,11 @@ def run_demo(folder):
         env = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8"}
         guest = rig.Terminal(sshd.ssh(identity), ROWS, COLS, env)
         try:
-            rig.wait_until(lambda: guest_shows(session, guest)[2] is None, 15, poll_s=0.1)
+            rig.wait_until(lambda: guest_shows(session, guest)[2] is None, poll_s=0.1)
         except AssertionError:
             pass
         host, shown, differs = guest_shows(session, guest)
-        rig.wait_until(lambda: who(session)["bytes"] == len(guest.bytes()), 10, "who to know")
+        rig.wait_until(lambda: who(session)["bytes"] == len(guest.bytes()), what="who to know")
         print(session.run("who", "shared").stdout.decode().rstrip())
         side_by_side(host, shown)
         if differs:

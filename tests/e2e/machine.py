@@ -9,11 +9,12 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
-from rig import Terminal, children_of, kill_quietly, missing, wait_until
+from rig import DEADLINE_S, END_S, Terminal, children_of, kill_quietly, missing, wait_until
 
 # Everything a set-up may write to, made in the new mount namespace. $1: a folder that is ours.
 MOUNTS = """set -e
@@ -51,6 +52,21 @@ def why_not():
     return None if trial.returncode == 0 else "needs namespaces"
 
 
+class Number:
+    """A number that no other machine has meanwhile, of whatever process: `place`."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_UNIX)
+        for self.place in range(60):
+            with contextlib.suppress(OSError):
+                self.socket.bind(f"\0mirrord-test-machine-{self.place}")
+                return
+        raise AssertionError("sixty machines at once")
+
+    def close(self):
+        self.socket.close()
+
+
 class Machine:
     def __init__(self, folder, build):
         self.folder = Path(folder)
@@ -58,6 +74,7 @@ class Machine:
         self.build = Path(build)
         self.sshd = None
         self.sessions = []
+        self.number = Number()
         self.holder = subprocess.Popen(
             ["unshare", "-m", "-n", "-u", "sh", "-c", MOUNTS, "sh", str(self.folder)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -73,7 +90,7 @@ class Machine:
             shutil.copy(program, self.root / "usr/local/bin")
         # Machines share this one's processes, and userdel looks whether an account has any: so the system
         # accounts of two that run at the same time must not have the same numbers.
-        first = 300 + os.getpid() % 60 * 10
+        first = 300 + self.number.place * 10
         with open(self.root / "etc/login.defs", "a") as file:
             file.writelines(f"SYS_{kind}_{end} {first + (9 if end == 'MAX' else 0)}\n"
                             for kind in ("UID", "GID") for end in ("MIN", "MAX"))
@@ -91,7 +108,7 @@ class Machine:
         return ["nsenter", "-t", str(self.holder.pid), "-m", "-n", "-u",
                 *as_user, *env, *words]
 
-    def run(self, command, user=None, check=True, stdin=b"", timeout=60):
+    def run(self, command, user=None, check=True, stdin=b"", timeout=DEADLINE_S):
         run = subprocess.run(self.argv(command, user), input=stdin, capture_output=True,
                              timeout=timeout)
         if check and run.returncode != 0:
@@ -175,11 +192,12 @@ class Machine:
             for pid in (self.sshd.pid, *children_of(self.sshd.pid)):
                 kill_quietly(pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.sshd.wait(5)
+                self.sshd.wait(END_S)
             kill_quietly(self.sshd.pid)
             self.sshd.wait()
         self.holder.kill()
         self.holder.wait()
+        self.number.close()
 
 
 @contextlib.contextmanager

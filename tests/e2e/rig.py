@@ -25,7 +25,8 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 20.0  # for anything that takes milliseconds on a quiet machine
+DEADLINE_S = 60.0  # for anything that takes milliseconds on a quiet machine: others may use this one
+END_S = 10.0  # for what is told to end, before it is killed: who stands still is no failure then
 POLL_S = 0.02
 
 
@@ -48,10 +49,11 @@ def wait_until(condition, deadline_s=DEADLINE_S, what="", poll_s=POLL_S):
     """Polls until `condition()` is true and returns its value; else fails and says what was seen."""
     end = time.monotonic() + deadline_s
     while True:
+        late = time.monotonic() > end  # before the look: the last one counts, however long we slept
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        if late:
             saw = what() if callable(what) else what
             raise AssertionError(f"not within {deadline_s} s: {saw or condition}; last {value!r}")
         time.sleep(poll_s)
@@ -117,6 +119,25 @@ def context_switches(pid):
     return total
 
 
+def wait_asleep(pids, span_s, most=0, deadline_s=DEADLINE_S):
+    """Waits for a span in which each of these processes ran so many times `most`. What was under way may
+    end first: that nothing wakes them is said of those with nothing to do."""
+    def counts():
+        return {pid: context_switches(pid) for pid in pids}
+
+    def asleep():
+        now = counts()
+        woken = {pid: now[pid] - before[pid] for pid in pids if now[pid] - before[pid] > most}
+        if woken:
+            seen.append(woken)
+            since[0] = time.monotonic()
+            before.update(now)
+        return time.monotonic() - since[0] >= span_s
+
+    before, since, seen = counts(), [time.monotonic()], []
+    wait_until(asleep, deadline_s, lambda: f"{span_s} s of sleep; woken {seen[-9:]}", poll_s=0.1)
+
+
 def kill_quietly(pid, sig=signal.SIGKILL):
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, sig)
@@ -170,22 +191,30 @@ class Terminal:
             if not self.reading.wait(0.05):
                 continue
             try:
-                if not select.select([self.master], [], [], 0.05)[0]:
+                if not self._readable(0.05):
                     continue
-                data = os.read(self.master, 65536)
+                with self.lock:  # who holds it and finds nothing to read has seen everything
+                    data = os.read(self.master, 65536)
+                    self.output += data
             except (OSError, ValueError) as error:
                 if getattr(error, "errno", errno.EBADF) in (errno.EIO, errno.EBADF):
                     return
                 raise
-            with self.lock:
-                self.output += data
             for query, answer in self.answers:
                 for _ in range(data.count(query)):
                     os.write(self.master, answer)
 
+    def _readable(self, seconds):
+        return select.select([self.master], [], [], seconds)[0]
+
     def bytes(self):
         with self.lock:
             return bytes(self.output)
+
+    def drained(self):
+        """Whether all that was written to the terminal so far is in bytes()."""
+        with self.lock:
+            return not self.reader.is_alive() or not self._readable(0)
 
     def type(self, data):
         data = data.encode() if isinstance(data, str) else data
@@ -214,11 +243,13 @@ class Terminal:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.process.args} did not end; "
                                  f"its terminal ends with {self.bytes()[-2000:]!r}") from None
-        self.settled(0.1)
+        if self.reading.is_set():
+            wait_until(self.drained, deadline_s, "the last of the output")
         return status
 
     def settled(self, quiet_s=0.3, deadline_s=DEADLINE_S):
-        """Waits until nothing more has come for a while, and returns all there was."""
+        """Waits until nothing more has come for a while, and returns all there was. It says nothing
+        of a program that has not begun: where something has to come, wait for that."""
         seen = [-1, 0.0]
 
         def quiet():
@@ -233,7 +264,7 @@ class Terminal:
     def hang_up(self):
         """Takes the terminal away, as when its window is closed."""
         self.stopping = True
-        self.reader.join(5)
+        self.reader.join(END_S)
         for fd in (self.slave, self.master):
             with contextlib.suppress(OSError):
                 os.close(fd)
@@ -242,7 +273,7 @@ class Terminal:
         if self.process.poll() is None:
             kill_quietly(self.pid, signal.SIGHUP)
             try:
-                self.process.wait(3)
+                self.process.wait(END_S)
             except subprocess.TimeoutExpired:
                 kill_quietly(self.pid)
                 self.process.wait()
@@ -294,7 +325,7 @@ class Tmux:
         with contextlib.suppress(subprocess.CalledProcessError):
             self._tmux("kill-server")
         with contextlib.suppress(AssertionError):
-            wait_until(lambda: not is_alive(self.server_pid), 5)
+            wait_until(lambda: not is_alive(self.server_pid), END_S)
         kill_quietly(self.server_pid)
 
 
@@ -371,7 +402,7 @@ class Sshd:
                     [*self.within, "/usr/sbin/sshd", "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL,
                     stdout=log, stderr=log, start_new_session=True)
             wait_until(lambda: self.process.poll() is not None or
-                       b"Server listening" in self.log.read_bytes(), 10, "sshd listening")
+                       b"Server listening" in self.log.read_bytes(), what="sshd listening")
             if self.process.poll() is None:
                 return
         raise AssertionError(f"sshd does not start: {self.log.read_text()}")
@@ -398,7 +429,7 @@ class Sshd:
             kill_quietly(pid, signal.SIGTERM)
         self.process.terminate()
         try:
-            self.process.wait(5)
+            self.process.wait(END_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -494,7 +525,7 @@ class Mirrord:
                 self.run("stop", entry["name"], check=False)
         for pid in self.keepers:
             with contextlib.suppress(AssertionError):
-                wait_until(lambda pid=pid: not is_alive(pid), 8)
+                wait_until(lambda pid=pid: not is_alive(pid), END_S)
             if is_alive(pid) and b"mirrord" in b" ".join(cmdline(pid)[:1]):
                 for child in children_of(pid):
                     kill_quietly(child)

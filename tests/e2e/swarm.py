@@ -17,7 +17,8 @@ class Swarm:
     def __init__(self, program, words, readers):
         self.seen, self.answers = {}, []
         self.process = subprocess.Popen(
-            [str(program), f"--readers={readers}", f"--sampled={min(readers, SAMPLED)}", *words],
+            [str(program), f"--readers={readers}", f"--sampled={min(readers, SAMPLED)}",
+             "--", *words],  # a token may begin with a hyphen
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
@@ -40,11 +41,11 @@ class Swarm:
         """The answer to `report` or `screen`; a reader that found a fault has ended the swarm."""
         count = len(self.answers)
         self.say(order)
-        rig.wait_until(lambda: len(self.answers) > count or self.process.poll() is not None, 60)
+        rig.wait_until(lambda: len(self.answers) > count or self.process.poll() is not None)
         assert len(self.answers) > count, f"the swarm ended with {self.process.returncode}"
         return self.answers[-1]
 
-    def all_current(self, deadline_s=20):
+    def all_current(self, deadline_s=rig.DEADLINE_S):
         """Waits until every reader that is not stopped has the newest screen that any of them has."""
         return rig.wait_until(lambda: (now := self.ask("report"))["current"] == now["readers"]
                               and now["newest"] and now,
@@ -53,4 +54,4 @@ class Swarm:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
-        self.thread.join(5)
+        self.thread.join(rig.END_S)

@@ -147,7 +147,7 @@ def test_hostile_output_is_bounded_and_ends_nothing(build, mirrord, terminals, s
                                            "exec sleep 100000")
     entry = mirrord.info("shared")
     view = terminals(mirrord.terminal("view", "shared"))
-    mirror = mirrord.mirror_pid(entry)
+    mirror = wait_until(lambda: mirrord.mirror_pid(entry))
     expect_shown(mirrord, view, "stillhere", 120)
     assert mirrord.mirror_pid(entry) == mirror, "the mirror was replaced"
     if not rig.is_sanitized(build):
@@ -161,5 +161,5 @@ def test_render_of_nothing_and_of_everything(mirrord):
     assert mirrord.run("render", "--size=4x3").stdout == b"\n\n\n"
     data = os.urandom(200_000) + b"\x1bc\x18\x1b\\\x1bcend"
     run = subprocess.run(mirrord.argv("render", "--size=20x2"), input=data, capture_output=True,
-                         env=mirrord.env, timeout=60)
+                         env=mirrord.env, timeout=rig.DEADLINE_S)
     assert run.stdout == b"end\n\n" and run.returncode == 0

@@ -107,7 +107,7 @@ def test_only_keys_for_pairing_can_be_lent_it(mirrord, terminals, session):
 
 
 @pytest.mark.core
-def test_after_revoke_nothing_gets_through_within_a_moment(mirrord, session, build):
+def test_after_revoke_nothing_gets_through_within_a_moment(mirrord, session, build, soak):
     _, typed = session
     holder = Holder(mirrord)
     best = 60.0
@@ -124,7 +124,8 @@ def test_after_revoke_nothing_gets_through_within_a_moment(mirrord, session, bui
             for _ in range(10):
                 holder.type(b"b")
         assert wire.Reader(holder.view.wait(GRANT)).data == b"\0"
-    assert rig.is_sanitized(build) or best < WINDOW_S, best
+    print(f"{best * 1000:.0f} ms from an order to revoke to its effect")
+    assert best < WINDOW_S or not soak or rig.is_sanitized(build)
     assert typed.read_bytes() == b"aaa"
     holder.close()
 
@@ -282,7 +283,7 @@ def test_another_account_cannot_come_to_the_keyboard(mirrord, session):
     data = wire.message(1, wire.MAGIC + b"\1" + token) + wire.message(KEYBOARD_INPUT, b"x")
     run = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--",
                           "/usr/bin/python3", "-c", code, holder.path, data.hex()],
-                         capture_output=True, text=True, timeout=20)
+                         capture_output=True, text=True, timeout=rig.DEADLINE_S)
     assert run.stdout == "0\n", run
     holder.keyboard = holder.open(token)
     holder.type(b"mine")

@@ -43,7 +43,7 @@ def test_every_byte_passes_both_ways_unchanged(mirrord, terminals):
                      ECHO_SERVER, count, 2)
     terminal.wait_for("<go>")
     terminal.type(typed)
-    terminal.wait_for("<end>", 60)
+    terminal.wait_for("<end>")
     output = terminal.bytes()
     head, _, rest = output.partition(b"<out>")
     assert head.endswith(hashlib.sha256(typed).hexdigest().encode())
@@ -74,7 +74,7 @@ def test_the_status_is_the_childs(mirrord, terminals, command, status):
 @pytest.mark.core
 def test_all_output_before_the_end_arrives(mirrord, terminals):
     terminal = start(mirrord, terminals, "--", "seq", "1", "20000")
-    assert terminal.wait_exit(60) == 0
+    assert terminal.wait_exit() == 0
     assert b"\r\n19999\r\n20000\r\n" in terminal.bytes()
 
 
@@ -251,7 +251,7 @@ def test_a_killed_front_has_its_terminal_restored_by_the_keeper(mirrord, termina
         assert not put_back(terminal)
         mark = len(terminal.bytes())
         os.kill(terminal.pid, signal.SIGKILL)
-        wait_until(lambda: put_back(terminal), 2)
+        wait_until(lambda: put_back(terminal))
         for reset in RESETS:
             terminal.wait_for(reset, start=mark)
         assert is_alive(entry["child"])
@@ -298,7 +298,7 @@ def test_a_hang_up_leaves_the_session_running(mirrord, terminals):
     terminal = bash(mirrord, terminals)
     entry = mirrord.info("shared")
     terminal.hang_up()
-    terminal.process.wait(10)
+    terminal.process.wait(rig.DEADLINE_S)
     wait_until(lambda: not mirrord.info("shared")["attached"])
     assert is_alive(entry["child"])
     assert os.getsid(entry["keeper"]) == entry["keeper"]

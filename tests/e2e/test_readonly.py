@@ -96,7 +96,7 @@ def test_nothing_a_guest_sends_to_the_far_end_of_watch_reaches_the_session(mirro
         for start in (b"", wire.hello(wire.ROLE_VIEW, 50, 132, "eve"), link_hello):
             run = subprocess.run(
                 sshd.ssh(identity, tty=False, command=["mirrord", "view", "--frames"]),
-                input=start + line, capture_output=True, timeout=30,
+                input=start + line, capture_output=True, timeout=rig.DEADLINE_S,
                 env={"PATH": os.environ["PATH"]})
             assert run.returncode != 255, run.stderr
     wait_until(lambda: mirrord.mirror_pid(entry))
@@ -189,7 +189,7 @@ def test_the_keeper_writes_nothing_but_the_hosts_typing_to_the_pty(mirrord, sshd
         expect_untouched(host, typed, sizes)
     finally:
         strace.send_signal(signal.SIGINT)
-        strace.wait(10)
+        strace.wait(rig.DEADLINE_S)
     lines = trace.read_text()
     assert parse_writes(trace, pty_fds) == b"the host's own typing"
     # No other way of writing, and no change of size or of modes.
@@ -208,7 +208,7 @@ def watched(mirrord, sshd):
     return sshd
 
 
-def run_ssh(argv, deadline_s=15):
+def run_ssh(argv, deadline_s=rig.DEADLINE_S):
     env = {"PATH": os.environ["PATH"], "TERM": "xterm", "LANG": "C.UTF-8"}
     return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=deadline_s,
                           env=env)
@@ -237,10 +237,10 @@ class Echo:
 
 def through(port, request=b"", answer_len=0):
     """What comes when one connects to a local forward; b'' if nothing does."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + rig.DEADLINE_S
     while True:
         try:
-            with socket.create_connection(("127.0.0.1", port), 5) as peer:
+            with socket.create_connection(("127.0.0.1", port), rig.DEADLINE_S) as peer:
                 if request:
                     peer.sendall(request[:3])
                     peer.recv(2)

@@ -47,7 +47,7 @@ def test_a_recording_is_shown_by_tmux(build, folder, terminals, cast):
                 return screens.difference(host, screens.from_tmux(tmux.ansi(), cols), "tmux")
 
             try:
-                wait_until(lambda: differs() is None, 5)
+                wait_until(lambda: differs() is None, 30)
             except AssertionError:
                 differences.append(f"sample {at}: {differs()}")
     assert differences == []

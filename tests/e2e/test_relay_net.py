@@ -165,7 +165,7 @@ def world(build, folder, terminals):
         made.close()
 
 
-def shows(world, *guests, deadline_s=3.0):
+def shows(world, *guests, deadline_s=rig.DEADLINE_S):
     """Waits until the relay and all guests show what the host shows. The seconds it took."""
     begin = time.monotonic()
     rig.wait_until(lambda: world.relay.dump("s") == world.host.dump("s"), deadline_s,
@@ -279,7 +279,7 @@ def replay(world, fifo, stop):
 
 @pytest.mark.skipif(not RECORDING.exists(), reason="no recordings in ../shared/corpus")
 def test_cuts_of_the_hosts_link_are_survived(world, terminals, soak):
-    """At random, 1 to 30 s each; guests stay, and are right within 3 s of each return."""
+    """At random, 1 to 30 s each; guests stay, and are right within 3 s of each return (on a quiet machine)."""
     cuts = int(os.environ.get("MIRRORD_CUTS", "100" if soak else "2"))
     longest = 30 if soak or cuts > 10 else 4
     dice = random.Random(os.environ.get("MIRRORD_SEED", "7"))
@@ -308,6 +308,7 @@ def test_cuts_of_the_hosts_link_are_survived(world, terminals, soak):
         player.join()
         world.mend(silently)
         took.append(shows(world, *guests))
+        assert took[-1] < 3 or not soak
         print(f"cut {number}: {'silent' if silently else 'pulled'} for {seconds:.1f} s, "
               f"right {took[-1]:.2f} s after", flush=True)
     log = world.sshd.log.read_text()

@@ -14,7 +14,7 @@ def documented():
 
 @pytest.mark.core
 def test_every_system_call_outside_of_the_documented_list_kills(mirrord):
-    run = mirrord.run("sandbox-test", check=False, timeout=120, text=True)
+    run = mirrord.run("sandbox-test", check=False, timeout=240, text=True)
     if run.returncode == 69:
         pytest.skip("a sanitized build has a wider list")
     assert run.stderr == ""

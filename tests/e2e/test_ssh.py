@@ -3,6 +3,7 @@
 share no code with mirrord's terminal: tmux, and libvterm's own screen layer."""
 
 import os
+import signal
 
 import pytest
 import rig
@@ -121,7 +122,9 @@ def test_monitors(mirrord, sshd, terminals, program):
         pytest.skip(f"{program} is not installed")
     watch = Watch(mirrord, sshd, terminals, [program], rows=40, cols=120)
     mirrord.wait_row("shared", "PID")
-    watch.expect_equal(40)
+    watch.guest.wait_for("PID")
+    os.kill(mirrord.info("shared")["child"], signal.SIGSTOP)  # else it may draw while we compare
+    watch.expect_equal()
 
 
 # ---- what programs print ------------------------------------------------------------------------
@@ -201,14 +204,20 @@ def test_a_resize_in_the_middle(mirrord, sshd, terminals):
 def test_a_program_that_clears_and_redraws_60_times_a_second(mirrord, sshd, terminals):
     path = mirrord.folder / "redraw.py"
     path.write_text(
-        "import os, time\n"
+        "import os, sys, time\n"
+        "print('ready')\n"
+        "while not os.path.exists(sys.argv[1]):\n"
+        "    time.sleep(0.01)\n"
         "for frame in range(240):\n"
         "    rows = ''.join(f'\\x1b[{r + 1};1H\\x1b[3{(frame + r) % 8}mframe {frame} row {r}'\n"
         "                   for r in range(24))\n"
         "    os.write(1, ('\\x1b[2J' + rows).encode())\n"
         "    time.sleep(1 / 60)\n"
         "time.sleep(100000)\n")
-    watch = Watch(mirrord, sshd, terminals, ["/usr/bin/python3", str(path)])
+    go = mirrord.folder / "go"
+    watch = Watch(mirrord, sshd, terminals, ["/usr/bin/python3", str(path), str(go)])
+    wait_until(lambda: "ready" in watch.tmux.text()[0], what=watch.tmux.text)
+    go.touch()
     seen = set()
 
     def last():
@@ -216,7 +225,7 @@ def test_a_program_that_clears_and_redraws_60_times_a_second(mirrord, sshd, term
         seen.add(row)
         return row == "frame 239 row 5"
 
-    wait_until(last, 40, lambda: f"the last frame; {watch.tmux.text()}", poll_s=0.05)
+    wait_until(last, what=lambda: f"the last frame; {watch.tmux.text()}", poll_s=0.05)
     assert len(seen) > 2, seen
     watch.expect_equal()
 

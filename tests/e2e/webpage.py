@@ -11,7 +11,7 @@ import struct
 import time
 import zlib
 
-from wire import Reader, text, varint
+from wire import DEADLINE_S, Reader, text, varint
 
 HELLO, ACK, VISIBLE, JOIN, HISTORY, PING = 1, 2, 3, 4, 5, 6
 STEP, START = 1, 2
@@ -38,7 +38,7 @@ def trusting():
     return context
 
 
-def connect(port, tls=False, deadline_s=20.0):
+def connect(port, tls=False, deadline_s=DEADLINE_S):
     sock = socket.create_connection(("127.0.0.1", port), deadline_s)
     return trusting().wrap_socket(sock) if tls else sock
 
@@ -163,7 +163,7 @@ class Socket:
             self.data += more
         return found
 
-    def next(self, deadline_s=20.0):
+    def next(self, deadline_s=DEADLINE_S):
         """(kind, payload) of the next message, or None once the gateway has closed."""
         end = time.monotonic() + deadline_s
         while True:
@@ -181,7 +181,7 @@ class Socket:
             if opcode == 9:
                 self.send(payload, 10)
 
-    def wait(self, *kinds, deadline_s=20.0):
+    def wait(self, *kinds, deadline_s=DEADLINE_S):
         """The next message of these kinds; others are passed over."""
         while True:
             found = self.next(deadline_s)
@@ -212,7 +212,7 @@ class Page:
         self.socket.send(hello(self.token, self.session, self.epoch, self.seq))
         return self
 
-    def next(self, deadline_s=20.0):
+    def next(self, deadline_s=DEADLINE_S):
         end = time.monotonic() + deadline_s
         while True:
             now = time.monotonic()
@@ -258,7 +258,7 @@ class Page:
         elif kind == BYE:
             self.reason, self.why = payload[0], Reader(payload[1:]).text()
 
-    def wait(self, *kinds, deadline_s=20.0):
+    def wait(self, *kinds, deadline_s=DEADLINE_S):
         """Takes messages until one of these kinds has come; (kind, payload)."""
         while True:
             found = self.next(deadline_s)
@@ -268,7 +268,7 @@ class Page:
             if found[0] in kinds:
                 return found
 
-    def wait_text(self, needle, deadline_s=20.0):
+    def wait_text(self, needle, deadline_s=DEADLINE_S):
         """Takes frames until one writes `needle`."""
         end = time.monotonic() + deadline_s
         while True:

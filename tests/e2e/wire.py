@@ -5,6 +5,7 @@ import select
 import socket
 import time
 
+DEADLINE_S = 60.0  # as rig.py has it: this file also runs by itself, as another user
 MAGIC = b"mirrord"
 VERSION = 1
 
@@ -116,7 +117,7 @@ class Peer:
             return found
         return None
 
-    def next(self, deadline_s=20.0):
+    def next(self, deadline_s=DEADLINE_S):
         """The next message as (type, payload), or None once the other side has closed."""
         end = time.monotonic() + deadline_s
         while True:
@@ -133,7 +134,7 @@ class Peer:
             self.closed = not data
             self.data += data
 
-    def wait(self, kind, deadline_s=20.0):
+    def wait(self, kind, deadline_s=DEADLINE_S):
         """The payload of the next message of a type; others are passed over."""
         while True:
             found = self.next(deadline_s)
@@ -142,7 +143,7 @@ class Peer:
             if found[0] == kind:
                 return found[1]
 
-    def wait_closed(self, deadline_s=20.0):
+    def wait_closed(self, deadline_s=DEADLINE_S):
         """All messages until the other side closes."""
         got = []
         while (found := self.next(deadline_s)) is not None:
