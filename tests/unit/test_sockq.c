@@ -18,7 +18,7 @@
 
 #include "server/edge/sockq.h"
 
-#define ACKED_MS 5000
+#define ACKED_MS 30000
 
 struct pair {
 	int listener, here, there; // `here` is the server's end, as sshd's

@@ -397,8 +397,7 @@ static void
 a_viewer_in_the_middle_of_a_frame_is_told_too(void **state)
 {
 	struct served *served = served_new();
-	struct viewclient host = join_as(served, VIEW_ROLE_QUERY, "", "");
-	struct viewclient slow = join_as(served, VIEW_ROLE_VIEW, "slow", "");
+	struct viewclient slow = join_as(served, VIEW_ROLE_VIEW, "slow", ""), host;
 	char line[COLS * 16];
 	(void)state;
 
@@ -410,6 +409,7 @@ a_viewer_in_the_middle_of_a_frame_is_told_too(void **state)
 			    (len + (size_t)i) % 256, 'a' + (char)((len * 7 + (size_t)i) % 26));
 		show(served, line);
 	}
+	host = join_as(served, VIEW_ROLE_QUERY, "", ""); // who asks nothing for 5 s is let go
 	assert_int_equal(cut(served, &host, "slow", ""), 1);
 	assert_int_equal(bye_of(served, &slow), EX_NOPERM);
 	viewclient_close(&host);
