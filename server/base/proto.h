@@ -187,10 +187,9 @@ enum link_msg {
 #define LIMIT_HELLO_MS 5000             // from connection to a whole HELLO
 #define LIMIT_RING_BYTES (8u << 20)     // PTY bytes the keeper keeps since the last dump
 #define LIMIT_DUMP_BYTES (48u << 20)    // a dump the keeper keeps: MODEL_DUMP_MAX
-#define LIMIT_MIRROR_STALL_MS 2000 // no progress with bytes outstanding: the mirror is replaced
-#define LIMIT_MIRROR_AGAIN_MS 5000 // a second death within this, on the same bytes: skip them
-#define LIMIT_FRONT_BYTES                                                                          \
-	(256u << 10) // output queued for a slow host's terminal; then the PTY waits
+#define LIMIT_MIRROR_STALL_MS 2000     // no progress with bytes outstanding: the mirror is replaced
+#define LIMIT_MIRROR_AGAIN_MS 5000     // a second death within this, on the same bytes: skip them
+#define LIMIT_FRONT_BYTES (256u << 10) // queued for a slow host's terminal; then the PTY waits
 #define LIMIT_HISTORY_BYTES (64u << 10) // an answer with lines that have scrolled away,
 #define LIMIT_HISTORY_ROWS 256          // how many lines it has,
 #define LIMIT_HISTORY_CELLS (64u << 10) // and cells
