@@ -157,8 +157,8 @@ def get_size(fd):
 
 def _own_terminal():
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    for number in (signal.SIGINT, signal.SIGQUIT):  # ignored in what a script runs with &
-        signal.signal(number, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):  # ignored in what a script runs
+        signal.signal(number, signal.SIG_DFL)                      # with &, or with nohup
 
 
 class Terminal:
