@@ -12,6 +12,7 @@ import json
 import os
 import pty
 import pwd
+import random
 import select
 import shlex
 import shutil
@@ -342,9 +343,13 @@ def libvterm_screen(build, data, rows, cols):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens at, and that the kernel gives to nobody who names none."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(first * 2 // 3, first) if first > 3000 else 0
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return probe.getsockname()[1]
 
 
 def account():

@@ -242,7 +242,7 @@ def test_without_a_token_the_page_says_what_is_missing(start, talk, open_page):
 
 
 def test_a_page_greys_when_the_gateway_dies_and_comes_back_by_itself(mirrord, start, talk, open_page):
-    gateway = start()
+    gateway = start(listen=f"127.0.0.1:{rig.free_port()}")
     talk("before\r\n")
     page = open_page(gateway)
     page.wait_text("before")

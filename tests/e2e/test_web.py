@@ -618,7 +618,7 @@ def test_a_gateway_that_is_killed_is_started_again_and_nobody_else_notices(
 
 def test_a_porter_that_is_killed_takes_its_gateway_along_and_tokens_outlive_both(
         mirrord, start, talk):
-    gateway = start()
+    gateway = start(listen=f"127.0.0.1:{rig.free_port()}")
     page = gateway.page()
     page.wait(START)
     pid = gateway.pid()
