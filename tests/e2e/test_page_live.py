@@ -249,15 +249,15 @@ def test_a_page_greys_when_the_gateway_dies_and_comes_back_by_itself(mirrord, st
     for pid in [*rig.children_of(gateway.process.pid), gateway.process.pid]:
         os.kill(pid, signal.SIGKILL)
     gateway.process.wait()
-    page.wait_state("lost")
-    assert "grayscale" in page.run("getComputedStyle(document.getElementById('stage')).filter")
+    page.wait("document.body.dataset.state !== 'live'")
+    page.wait("getComputedStyle(document.getElementById('stage')).filter.includes('grayscale')")
     assert "before" in page.text()
     talk("after\r\n")
     mirrord.wait_row("s", "after")
     start(listen=f"127.0.0.1:{gateway.port}")
     page.wait_text("after")
     page.wait_state("live")
-    assert page.run("getComputedStyle(document.getElementById('stage')).filter") == "none"
+    page.wait("getComputedStyle(document.getElementById('stage')).filter === 'none'")
 
 
 def test_a_gateway_that_is_silent_counts_as_lost(start, talk, open_page):
@@ -269,7 +269,7 @@ def test_a_gateway_that_is_silent_counts_as_lost(start, talk, open_page):
     try:
         page.show(False)
         page.show(True)  # then it asks at once
-        page.wait_state("lost")
+        page.wait("document.body.dataset.state !== 'live'")  # lost, or connecting again
     finally:
         os.kill(gateway.pid(), signal.SIGCONT)
     page.wait_state("live")
