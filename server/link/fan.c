@@ -415,15 +415,15 @@ give(struct fan_viewer *viewer, struct fan_message *message)
 static struct fan_message *
 give_step(struct fan *fan, struct fan_viewer *viewer)
 {
+	bool joined = viewer->joined;
 	struct step *step;
 
 	step_at(fan, viewer->seq)->viewers--;
 	step = step_at(fan, ++viewer->seq);
 	step->viewers++;
-	if (!viewer->joined || !step->joined)
-		return give(viewer, step->message);
-	viewer->joined = false;
-	return give(viewer, step->joined);
+	viewer->joined =
+	    false; // also where the stream needed no alignment: a later one is not its own
+	return give(viewer, joined && step->joined ? step->joined : step->message);
 }
 
 // The START that is best for a viewer with `base`, or with nothing.

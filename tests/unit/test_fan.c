@@ -448,6 +448,50 @@ everybody_ends_with_the_newest_screen(void **state)
 	world_free(&world);
 }
 
+// Until that viewer, who comes new, shares the stream with the first.
+static void
+join(struct world *world, size_t i)
+{
+	struct far *far = &world->far[i];
+
+	drop_line(far);
+	fan_viewer_fini(world->fan, &far->viewer);
+	fan_viewer_init(world->fan, &far->viewer, world->now, 0, 0);
+	far->stopped = false;
+	far->busy_until = 0;
+	for (int round = 0; round < 600 && !far->viewer.in_step; round++) {
+		show_line(world);
+		pass(world, 50 * MS);
+	}
+	assert_true(far->viewer.in_step);
+}
+
+// Where the stream is at a whole byte, which is one time in eight, a joiner needs no alignment; that is
+// said of this step alone, and not of the next joiner's.
+static void
+those_who_join_one_after_another_read_on(void **state)
+{
+	(void)state;
+
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct world world = world_new(3);
+
+		world.seed = seed;
+		world.far[1].stopped = world.far[2].stopped = true;
+		show_line(&world);
+		pass(&world, 50 * MS);
+		for (size_t i = 1; i < world.count; i++)
+			join(&world, i);
+		for (int i = 0; i < 3; i++) {
+			show_line(&world);
+			pass(&world, 200 * MS);
+		}
+		for (size_t i = 0; i < world.count; i++)
+			assert_current(&world, i);
+		world_free(&world);
+	}
+}
+
 static void
 a_reader_refuses_what_does_not_fit(void **state)
 {
@@ -505,6 +549,7 @@ main(void)
 	    cmocka_unit_test(who_comes_back_is_given_what_changed),
 	    cmocka_unit_test(an_ack_of_what_was_not_sent_is_refused),
 	    cmocka_unit_test(everybody_ends_with_the_newest_screen),
+	    cmocka_unit_test(those_who_join_one_after_another_read_on),
 	    cmocka_unit_test(a_reader_refuses_what_does_not_fit),
 	    cmocka_unit_test(the_example_of_the_protocol_is_read),
 	};
