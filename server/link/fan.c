@@ -421,8 +421,8 @@ give_step(struct fan *fan, struct fan_viewer *viewer)
 	step_at(fan, viewer->seq)->viewers--;
 	step = step_at(fan, ++viewer->seq);
 	step->viewers++;
-	viewer->joined =
-	    false; // also where the stream needed no alignment: a later one is not its own
+	// Also where the stream needed no alignment: a later one is not this joiner's.
+	viewer->joined = false;
 	return give(viewer, joined && step->joined ? step->joined : step->message);
 }
 
