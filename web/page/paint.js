@@ -5,7 +5,7 @@
 // What is already there is kept: rows that scroll keep their element (and with it what is selected), and
 // of a row that changed only the runs that did.
 import {BLINK, BOLD, CELL, CONCEAL, FAINT, ITALIC, OVERLINE, REVERSE, STRIKE, UNDERLINE_SHIFT, codeOf,
-	widthOf} from "./frame.js";
+	widthOf} from "./row.js";
 import {drawn, isUniform} from "./glyphs.js";
 import {cellText, findLinks} from "./text.js";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // A screen on the page: its rows, and the cursor over them.
-import {widthOf} from "./frame.js";
+import {widthOf} from "./row.js";
 import {Rows} from "./paint.js";
 import {cellText} from "./text.js";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Rows as text: what a cell shows, what is copied and searched, and the links in it.
-import {codeOf} from "./frame.js";
+import {codeOf} from "./row.js";
 
 const REPLACEMENT = "\ufffd";
 // What is invisible or reorders text is made visible; a soft hyphen in a cell of its own is one.

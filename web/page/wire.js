@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What a browser and its gateway say to each other: docs/protocol.md, "Web".
-import {FrameError, Reader} from "./frame.js";
+import {FrameError, Reader} from "./reader.js";
 
 export const VERSION = 1;
 export const PROTOCOL = "mirrord.1";

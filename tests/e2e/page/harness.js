@@ -3,7 +3,8 @@
 // document (computed style, and geometry of the text) to compare it with what the server has. What is
 // expected here is written from the man page's JSON and the page's documentation, not from paint.js.
 import {Fit} from "./fit.js";
-import {Row, Screen, applyFrame, codeOf, widthOf} from "./frame.js";
+import {applyFrame} from "./frame.js";
+import {Row, Screen, codeOf, widthOf} from "./row.js";
 import {ScreenView} from "./screen.js";
 
 const view = document.getElementById("view");
