@@ -8,6 +8,7 @@
 
 const sheet = new CSSStyleSheet();
 const known = new Map(); // code point: name of its class, or "" if the font draws it
+const places = new Map();
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
 // U+2500 to U+257F: two bits each for the arm to the left, right, up and down: 1 light, 2 heavy, 3
@@ -191,6 +192,19 @@ export function drawn(cp) {
 	if (name === undefined)
 		known.set(cp, name = addClass(cp));
 	return name;
+}
+
+// Where the ink of a character that is one bar across its box stands, as CSS has it: "x y/width height". Else "".
+export function placeOf(cp) {
+	let place = places.get(cp);
+
+	if (place === undefined) {
+		const [first, ...more] = layersOf(cp);
+		const bar = first && more.length === 0 && first[0] === INK && first[3] === "100%";
+
+		places.set(cp, place = bar ? `${first[1]} ${first[2]}/100% ${first[4]}` : "");
+	}
+	return place;
 }
 
 // Whether it looks the same over its whole width, so that a run of it can be one box.

@@ -244,6 +244,15 @@ function speak() {
 
 // ---- Keys and buttons ------------------------------------------------------------------------------
 
+// Some colours are chosen by the theme's when they are painted: colours.js.
+function restyle() {
+	change({theme: nextTheme()});
+	if (shown.screen !== null)
+		shown.paint(shown.screen);
+	past.paint();
+	finder.update();
+}
+
 function press(name, on) {
 	document.querySelector(`[data-do=${name}]`).ariaPressed = on;
 }
@@ -306,7 +315,7 @@ const ACTIONS = {
 	fit: () => zoom(fit.zoom === 0 ? 1 : 0),
 	smaller: () => zoomBy(-1),
 	larger: () => zoomBy(1),
-	theme: () => change({theme: nextTheme()}),
+	theme: restyle,
 	speak() {
 		change({speak: !settings.speak});
 		press("speak", settings.speak);

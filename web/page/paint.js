@@ -4,110 +4,9 @@
 //
 // What is already there is kept: rows that scroll keep their element (and with it what is selected), and
 // of a row that changed only the runs that did.
-import {BLINK, BOLD, CELL, CONCEAL, FAINT, ITALIC, OVERLINE, REVERSE, STRIKE, UNDERLINE_SHIFT, codeOf,
-	widthOf} from "./row.js";
-import {drawn, isUniform} from "./glyphs.js";
-import {cellText, findLinks} from "./text.js";
-
-// ---- Looks -----------------------------------------------------------------------------------------
-
-const CUBE = [0, 95, 135, 175, 215, 255];
-
-function indexedColour(n) {
-	if (n >= 232)
-		return `rgb(${8 + (n - 232) * 10} ${8 + (n - 232) * 10} ${8 + (n - 232) * 10})`;
-	n -= 16;
-	return `rgb(${CUBE[Math.trunc(n / 36)]} ${CUBE[Math.trunc(n / 6) % 6]} ${CUBE[n % 6]})`;
-}
-
-const PALETTE = Array.from({length: 256}, (_, n) => n < 16 ? `var(--p${n})` : indexedColour(n));
-
-// As a value in CSS; of a default one there is none.
-const cssColour = (colour) => colour >>> 24 === 1 ? PALETTE[colour & 0xff]
-	: `#${(colour & 0xffffff).toString(16).padStart(6, "0")}`;
-
-// The class of a colour that belongs to the theme ("": the default), or null.
-const themeClass = (prefix, colour) => colour === 0 ? ""
-	: colour >>> 24 === 1 && (colour & 0xff) < 16 ? ` ${prefix}${colour & 0xff}` : null;
-
-const ATTR_CLASSES = [[BOLD, " B"], [FAINT, " F"], [ITALIC, " I"], [BLINK, " K"], [CONCEAL, " C"],
-	[STRIKE, " S"], [OVERLINE, " O"]];
-
-// The classes and the styles of their own that cells of one style have.
-function lookOf(fg, bg, ul, attrs, reversed) {
-	const swap = ((attrs & REVERSE) !== 0) !== reversed;
-	const ink = swap ? bg : fg, paper = swap ? fg : bg;
-	let cls = "", css = "";
-
-	if (ink === 0 && swap)
-		cls += " fd";
-	else
-		cls += themeClass("f", ink) ?? "";
-	if (paper === 0 && swap)
-		cls += " b bd";
-	else if (paper !== 0)
-		cls += ` b${themeClass("b", paper) ?? ""}`;
-	if (themeClass("f", ink) === null)
-		css += `color:${cssColour(ink)};`;
-	if (themeClass("b", paper) === null)
-		css += `background-color:${cssColour(paper)};`;
-	if (attrs & ~REVERSE) {
-		for (const [bit, name] of ATTR_CLASSES)
-			if (attrs & bit)
-				cls += name;
-		if (attrs >> UNDERLINE_SHIFT)
-			cls += ` u${attrs >> UNDERLINE_SHIFT}`;
-	}
-	if (ul !== 0 && attrs >> UNDERLINE_SHIFT)
-		css += `text-decoration-color:${cssColour(ul)};`;
-	return {cls, css};
-}
-
-const PLAIN = 0; // a run of ASCII
-const ALONE = -1; // a box of its own; else the code point that the box repeats
-
-// The runs of a row: {text, cols, cls, css, href}. A link of the program's own goes before one that was
-// found in the text.
-function runsOf(row, reversed, links) {
-	const {cells} = row;
-	const end = row.used() * CELL;
-	const runs = [];
-	let run = null, style = 0, kind = ALONE, look = null, link = 0;
-
-	for (let at = 0, col = 0; at < end; at += CELL, col++) {
-		const glyph = cells[at], cp = codeOf(glyph), width = widthOf(glyph);
-
-		if (width === 0)
-			continue;
-		while (links && link < links.length && links[link].to <= col)
-			link++;
-		const found = links && link < links.length && links[link].from <= col ? links[link].href : "";
-		const href = row.links?.get(col) ?? found;
-		const bare = width === 1 && !row.marks?.has(col);
-		const now = bare && cp < 0x7f ? PLAIN : bare && isUniform(cp) ? cp : ALONE;
-		const same = look !== null && cells[at + 1] === cells[style + 1] &&
-			cells[at + 2] === cells[style + 2] && cells[at + 3] === cells[style + 3] &&
-			cells[at + 4] === cells[style + 4];
-
-		if (run !== null && same && now === kind && now !== ALONE && run.href === href) {
-			run.text += now === PLAIN ? String.fromCharCode(cp) : String.fromCodePoint(cp);
-			run.cols++;
-			continue;
-		}
-		if (!same)
-			look = lookOf(cells[at + 1], cells[at + 2], cells[at + 3], cells[at + 4], reversed);
-		style = at;
-		kind = now;
-		run = {text: cellText(row, col), cols: width, cls: look.cls, css: look.css, href, box: now !== PLAIN};
-		if (run.box) {
-			const art = bare ? drawn(cp) : "";
-
-			run.cls += art && !(cells[at + 4] & CONCEAL) ? ` x t ${art}` : " x";
-		}
-		runs.push(run);
-	}
-	return runs;
-}
+import {takeTheme} from "./colours.js";
+import {runsOf} from "./runs.js";
+import {findLinks} from "./text.js";
 
 // ---- Elements --------------------------------------------------------------------------------------
 
@@ -184,21 +83,21 @@ function patch(element, old, runs) {
 const sameLinks = (a, b) => a === b || (a !== undefined && b !== undefined && a.length === b.length &&
 	a.every((link, i) => link.from === b[i].from && link.to === b[i].to && link.href === b[i].href));
 
-// A row that is shown: {element, row, links, reversed, runs}.
+// A row that is shown: {element, row, links, looks, runs}; `looks` says what else its runs go by.
 function makeLine() {
 	const element = document.createElement("div");
 
 	element.className = "r";
-	return {element, row: null, links: undefined, reversed: false, runs: []};
+	return {element, row: null, links: undefined, looks: "", runs: []};
 }
 
-function paintLine(line, row, links, reversed) {
-	if (line.row === row && line.reversed === reversed && sameLinks(line.links, links))
+function paintLine(line, row, links, reversed, looks) {
+	if (line.row === row && line.looks === looks && sameLinks(line.links, links))
 		return false;
 	const runs = runsOf(row, reversed, links);
 
 	patch(line.element, line.runs, runs);
-	Object.assign(line, {row, links, reversed, runs});
+	Object.assign(line, {row, links, looks, runs});
 	return true;
 }
 
@@ -270,12 +169,13 @@ export class Rows {
 	// Returns the indexes of those that have changed.
 	paint(rows, reversed) {
 		const links = findLinks(rows);
+		const looks = `${takeTheme()} ${reversed}`;
 		const changed = [];
 
 		if (rows.length !== this.lines.length || rows.some((row, i) => row !== this.lines[i].row))
 			this.place(rows);
 		this.lines.forEach((line, i) => {
-			if (paintLine(line, rows[i], links[i], reversed))
+			if (paintLine(line, rows[i], links[i], reversed, looks))
 				changed.push(i);
 		});
 		return changed;

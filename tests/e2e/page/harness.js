@@ -147,21 +147,60 @@ export function agree(cases) {
 
 // ---- What the document shows ---------------------------------------------------------------------------
 
+// Colours are [red, green, blue] here. What is asked for and what is left to the theme: web/README.md, "Colours".
+
 const theme = getComputedStyle(document.documentElement);
-const hex = (text) => `rgb(${[1, 3, 5].map((at) => parseInt(text.substr(at, 2), 16)).join(", ")})`;
+const hex = (text) => [1, 3, 5].map((at) => parseInt(text.substr(at, 2), 16));
 const themed = (name) => hex(theme.getPropertyValue(name).trim());
 const LEVELS = [0, 95, 135, 175, 215, 255];
+const WHITE = [255, 255, 255], BLACK = [0, 0, 0];
 
-function rgb(value, standard) {
-	if (value === undefined)
-		return themed(standard);
+function rgb(value, palette) {
 	if (typeof value === "string")
 		return hex(value);
 	if (value < 16)
-		return themed(`--p${value}`);
+		return themed(`--${palette}${value}`);
 	if (value < 232)
-		return `rgb(${[36, 6, 1].map((by) => LEVELS[Math.floor((value - 16) / by) % 6]).join(", ")})`;
-	return `rgb(${[1, 1, 1].map(() => 8 + (value - 232) * 10).join(", ")})`;
+		return [36, 6, 1].map((by) => LEVELS[Math.floor((value - 16) / by) % 6]);
+	return [1, 1, 1].map(() => 8 + (value - 232) * 10);
+}
+
+// Relative luminance and contrast ratio, of WCAG 2.
+function luminance(colour) {
+	const [red, green, blue] = colour.map((value) => value / 255)
+		.map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+
+	return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+function contrast(a, b) {
+	const [low, high] = [luminance(a), luminance(b)].sort((one, other) => one - other);
+
+	return (high + 0.05) / (low + 0.05);
+}
+
+const firstReadable = (on, ...colours) => colours.find((colour) => contrast(colour, on) >= 4.5);
+
+// The colours of a cell's ink and paper.
+function wantedColours({fg, bg, attrs}, reversed) {
+	const swap = attrs.includes("reverse") !== reversed;
+	const [ink, paper] = swap ? [bg, fg] : [fg, bg];
+	const defaults = [themed("--fg"), themed("--bg")];
+	const [ours, other] = swap ? defaults.reverse() : defaults;
+	const least = Number(theme.getPropertyValue("--least")), leastOn = Number(theme.getPropertyValue("--least-on"));
+
+	if (ink === undefined && paper === undefined)
+		return [ours, other];
+	if (ink === undefined)
+		return [firstReadable(rgb(paper, "p"), ours, other, WHITE, BLACK), rgb(paper, "p")];
+	if (paper !== undefined) {
+		const on = rgb(paper, "p"), asked = rgb(ink, "p");
+
+		return [contrast(asked, on) >= leastOn ? asked : firstReadable(on, WHITE, BLACK), on];
+	}
+	if (swap)
+		return [rgb(ink, "p"), firstReadable(rgb(ink, "p"), other, ours, WHITE, BLACK)];
+	return [contrast(rgb(ink, "i"), other) >= least ? rgb(ink, "i") : `${least} on ${other}`, other];
 }
 
 const STYLES = {underline: "solid", double: "double", curly: "wavy", dotted: "dotted", dashed: "dashed"};
@@ -178,37 +217,64 @@ function shownText(text) {
 
 // How a cell should look, as far as one can see it.
 function wantedLook(cell, reversed) {
-	const swap = cell.attrs.includes("reverse") !== reversed;
-	const ink = rgb(cell.fg, "--fg"), paper = rgb(cell.bg, "--bg");
+	const [ink, paper] = wantedColours(cell, reversed).map(String);
 	const underline = Object.keys(STYLES).find((name) => cell.attrs.includes(name));
 	const has = (name) => cell.attrs.includes(name);
 
-	return {text: shownText(cell.text), col: cell.col, width: cell.width, ink: swap ? paper : ink,
-		paper: swap ? ink : paper, bold: has("bold"), italic: has("italic"), blink: has("blink"),
+	return {text: shownText(cell.text), col: cell.col, width: cell.width, ink, paper, bold: has("bold"), italic: has("italic"), blink: has("blink"),
 		conceal: has("conceal"), faint: has("faint"), strike: has("strike"), over: has("overline"),
 		underline: underline ? STYLES[underline] : "none",
-		ul: underline && cell.ul !== undefined ? rgb(cell.ul, "--fg") : ""};
+		ul: underline && cell.ul !== undefined ? String(rgb(cell.ul, "p")) : ""};
+}
+
+const numbers = (css) => css.match(/[\d.]+/g).map(Number);
+const NONE = "rgba(0, 0, 0, 0)";
+const paperOf = (css, reversed) => String(css === NONE ? themed(reversed ? "--fg" : "--bg") : numbers(css));
+
+// The colour at a place, from 0 to 1, of a gradient that has nothing but steps.
+function stepAt(gradient, place) {
+	let from = null, to = 0;
+
+	for (const [, colour, ...ends] of gradient.matchAll(/(rgba?\([^)]*\)) (\S+?%|0px)(?: (\S+?%|0px))?(?=,|$)/g))
+		for (const end of ends.filter((text) => text !== undefined)) {
+			to = Math.max(to, parseFloat(end));
+			if (to >= place * 100)
+				return from === null || from === colour ? colour : `no step: ${gradient}`;
+			from = colour;
+		}
+	return `nothing at ${place}: ${gradient}`;
+}
+
+// The look of one of a striped element's cells.
+function stripeAt({stripes, ...look}, place, reversed) {
+	if (!stripes)
+		return look;
+	const [ink, paper] = stripes.map((gradient) => stepAt(gradient, place));
+
+	return {...look, ink: String(numbers(ink)), paper: paperOf(paper, reversed)};
 }
 
 function lookOf(element, reversed) {
 	const style = getComputedStyle(element);
-	const none = "rgba(0, 0, 0, 0)";
 	const fill = style.webkitTextFillColor;
-	const drawn = element.classList.contains("t");
 	const classes = element.classList;
+	const drawn = classes.contains("t") || classes.contains("m");
 	const linked = element.localName === "a" && !/\bu\d\b/.test(element.className);
+	const stripes = style.backgroundImage.startsWith("linear-gradient(90deg")
+		? style.backgroundImage.match(/(?<=90deg, )(?:[^()]|\([^()]*\))*/g) : null;
 
-	return {ink: style.color, bold: Number(style.fontWeight) >= 600, italic: style.fontStyle === "italic",
-		paper: style.backgroundColor === none ? themed(reversed ? "--fg" : "--bg") : style.backgroundColor,
-		blink: style.animationName === "blink", conceal: fill === none && !drawn,
-		faint: drawn ? style.opacity !== "1" : fill !== style.color && fill !== none ||
-			(fill === none && classes.contains("F")),
+	return {stripes, ink: String(numbers(style.color)), bold: Number(style.fontWeight) >= 600,
+		italic: style.fontStyle === "italic",
+		paper: paperOf(style.backgroundColor, reversed),
+		blink: style.animationName === "blink", conceal: fill === NONE && !drawn,
+		faint: drawn ? style.opacity !== "1" : fill !== style.color && fill !== NONE ||
+			(fill === NONE && classes.contains("F")),
 		strike: classes.contains("S") && style.backgroundImage !== "none",
 		over: classes.contains("O") && style.backgroundImage !== "none",
 		underline: linked || !style.textDecorationLine.includes("underline") ? "none"
 			: style.textDecorationStyle,
 		ul: !linked && style.textDecorationLine.includes("underline") &&
-			style.textDecorationColor !== style.color ? style.textDecorationColor : ""};
+			style.textDecorationColor !== style.color ? String(numbers(style.textDecorationColor)) : ""};
 }
 
 // The cells of a row on the page: each with its text, look, and columns by its geometry.
@@ -226,7 +292,7 @@ function readRow(row, cols, reversed, left, width, cells) {
 		const node = element.firstChild;
 
 		if (element.classList.contains("x") && !/^([\u2500-\u259f])\1+$/.test(node.data)) {
-			put(node.data, element.getBoundingClientRect(), look);
+			put(node.data, element.getBoundingClientRect(), stripeAt(look, 0.5, reversed));
 			continue;
 		}
 		for (let at = 0; at < node.data.length; ) {
@@ -234,10 +300,17 @@ function readRow(row, cols, reversed, left, width, cells) {
 
 			range.setStart(node, at);
 			range.setEnd(node, at + char.length);
-			put(char, range.getClientRects()[0], look);
+			put(char, range.getClientRects()[0], stripeAt(look, (at + 0.5) / node.data.length, reversed));
 			at += char.length;
 		}
 	}
+}
+
+// Whether an ink has the contrast that is wanted in the place of its colour.
+function isReadable(ink, wanted) {
+	const [least, on] = wanted.split(" on ");
+
+	return on !== undefined && contrast(numbers(ink), numbers(on)) >= Number(least);
 }
 
 // The first cell that is not where or how the server has it, or "". `json`: as of `mirrord dump`.
@@ -274,7 +347,7 @@ export function looksWrong(json) {
 			if (off > 0.05 || Math.abs(columns - cell.width) > 0.1)
 				return `row ${i}: ${JSON.stringify(found)} is not in its columns`;
 			for (const [name, value] of Object.entries(rest))
-				if (value !== look[name])
+				if (value !== look[name] && !(name === "ink" && isReadable(value, look.ink)))
 					return `row ${i} col ${cell.col} ${JSON.stringify(cell.text)}: ${name} ${value} ` +
 						`instead of ${look[name]}`;
 		}
@@ -341,7 +414,7 @@ function screenOf(make, version, base = null, only = null) {
 		for (let k = 0; k < 200; k++) {
 			const [char, fg, bg] = make(i, k, version);
 
-			row.set(k, 1 << 24 | char.charCodeAt(0), fg, bg, 0, 0);
+			row.set(k, 1 << 24 | char.codePointAt(0), fg, bg, 0, 0);
 		}
 		screen.row[i] = row;
 	}
@@ -356,10 +429,14 @@ const usual = (i, k, version) => [letter(i, k, version),
 const colourful = (i, k, version) => [letter(i, k, version), 2 << 24 | (i * 200 + k + version) * 331 & 0xffffff,
 	2 << 24 | (i * 200 + k + version) * 7919 & 0xffffff];
 
+// As pictures are printed: two pixels in each cell.
+const picture = (i, k, version) => ["\u2580", ...colourful(i, k, version).slice(1)];
+
 const KINDS = {
 	full: (version) => screenOf(usual, version),
 	row: (version, before) => screenOf(usual, version, before, 24),
 	worst: (version) => screenOf(colourful, version),
+	image: (version) => screenOf(picture, version),
 };
 
 // Milliseconds for each of `count` repaints, in order: [script, style and layout].
@@ -379,6 +456,55 @@ export async function measure(kind, count) {
 		times.push([painted - start, performance.now() - painted]);
 	}
 	return times;
+}
+
+// The JSON of a screen that no server has.
+const jsonOf = (screen) => ({rows: screen.rows, cols: screen.cols, reverse: screen.reverse,
+	screen: cellsOf(screen).map((runs) => ({runs}))});
+
+// Paints such a screen. Returns what looksWrong() says, how many elements rows have, where cells are on the
+// page, and what they hold: [text, foreground, background].
+export async function showKind(kind, version) {
+	const screen = KINDS[kind](version, KINDS.full(0));
+
+	compared = {screen, json: jsonOf(screen)};
+	paint(screen);
+	await settled();
+	const {left, top} = container.getBoundingClientRect();
+	return {wrong: check(), elements: container.querySelectorAll(".r *").length,
+		left, top, width: fit.width, height: fit.height,
+		cells: cellsOf(screen).map((row) => row.map(({text, fg, bg}) => [text, fg, bg]))};
+}
+
+// The colours of a picture in base64 at [x, y]s.
+export async function pixels(base64, places) {
+	const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+	const bitmap = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
+	const canvas = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d", {willReadFrequently: true});
+
+	canvas.drawImage(bitmap, 0, 0);
+	const {data} = canvas.getImageData(0, 0, bitmap.width, bitmap.height);
+	return places.map(([x, y]) => [...data.subarray(...[0, 3].map((at) =>
+		(Math.floor(y) * bitmap.width + Math.floor(x)) * 4 + at))]);
+}
+
+// The contrast of ink and paper of cells in a theme: for each [fg, bg, attrs] of a cell.
+export function contrasts(name, cells) {
+	const screen = new Screen(cells.length, 2);
+
+	document.documentElement.dataset.theme = name;
+	screen.row = cells.map(([fg, bg, attrs]) => {
+		const row = new Row(2);
+
+		row.set(0, 1 << 24 | 0x78, fg, bg, 0, attrs);
+		return row;
+	});
+	paint(screen);
+	return [...container.querySelectorAll(".r")].map((row) => {
+		const {ink, paper} = lookOf(row.firstChild, false);
+
+		return contrast(...[ink, paper].map(numbers));
+	});
 }
 
 // What a change of the screen does to the document: how many rows are written, and how many moved.
@@ -444,5 +570,5 @@ export async function playLive(path, times) {
 	return {frames: works.length, keys, works, gaps};
 }
 
-Object.assign(globalThis, {harness: {agree, check, measure, repaint, showStop, touched, playLive, applyFrame, differs, fit, fromHex, golden, looksWrong, paint, play,
-	settled, shown}});
+globalThis.harness = {agree, check, contrasts, golden, measure, pixels, play, playLive, repaint, showKind, showStop,
+	touched};
