@@ -386,6 +386,7 @@ make_context(struct gateway *gateway)
 {
 	struct lws_context_creation_info info = {.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 	    .protocols = protocols,
+	    .headers = http_headers(gateway),
 	    .gid = -1,
 	    .uid = -1,
 	    .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DISABLE_IPV6,

@@ -19,6 +19,7 @@
 
 #define WEB_PROTOCOL "mirrord.1"
 #define WEB_VERSION 1
+#define HTTP_HEADERS 7 // that every answer has
 
 enum web_from_browser {
 	WEB_HELLO = 0x01,   // version, token, session, epoch, seq
@@ -129,6 +130,7 @@ struct gateway {
 	const struct gateway_options *options;
 	struct lws_context *context;
 	struct lws_vhost *vhost;
+	struct lws_protocol_vhost_options headers[HTTP_HEADERS]; // of every answer
 	uv_loop_t loop;
 	lws_sorted_usec_list_t wake; // when the loop has something due
 	uv_poll_t channel_poll, listen_poll;
@@ -169,7 +171,10 @@ void door_watch(struct conn *conn, enum conn_state state, uint64_t wait_ms);
 void conn_free(struct conn *conn);
 void conn_kill(struct conn *conn);
 
-// ---- http.c: what lws's callback returns
+// ---- http.c
+// What every answer says about itself, for lws, which keeps it.
+const struct lws_protocol_vhost_options *http_headers(struct gateway *gateway);
+// What lws's callback returns:
 int http_request(struct conn *conn);
 int http_writable(struct conn *conn);
 int http_may_upgrade(struct conn *conn);

@@ -12,19 +12,32 @@
 #define SERVE_MS 60000 // for a slow line to take a file
 #define HEADERS_BYTES 2048
 
-// Sent with every answer; the policy of connections is apart, for it names the address.
-static const struct {
-	const char *name, *value;
-} always[] = {{"referrer-policy:", "no-referrer"}, {"x-content-type-options:", "nosniff"},
-    {"cross-origin-opener-policy:", "same-origin"},
-    {"cross-origin-embedder-policy:", "require-corp"},
-    {"cross-origin-resource-policy:", "same-origin"},
-    {"permissions-policy:", "camera=(), geolocation=(), microphone=()"}};
-
 #define POLICY                                                                                     \
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src "       \
 	"'self'; connect-src 'self'%s%s%s; base-uri 'none'; form-action 'none'; frame-ancestors "  \
 	"'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+#define POLICY_NONE "default-src 'none'; frame-ancestors 'none'"
+
+// lws sends them after each status line, also of what it answers itself. The policy is the first of them.
+const struct lws_protocol_vhost_options *
+http_headers(struct gateway *gateway)
+{
+	static const struct {
+		const char *name, *value;
+	} always[HTTP_HEADERS] = {{"content-security-policy:", POLICY_NONE},
+	    {"referrer-policy:", "no-referrer"}, {"x-content-type-options:", "nosniff"},
+	    {"cross-origin-opener-policy:", "same-origin"},
+	    {"cross-origin-embedder-policy:", "require-corp"},
+	    {"cross-origin-resource-policy:", "same-origin"},
+	    {"permissions-policy:", "camera=(), geolocation=(), microphone=()"}};
+
+	for (size_t i = 0; i < HTTP_HEADERS; i++) {
+		gateway->headers[i].next = i + 1 < HTTP_HEADERS ? &gateway->headers[i + 1] : NULL;
+		gateway->headers[i].name = always[i].name;
+		gateway->headers[i].value = always[i].value;
+	}
+	return gateway->headers;
+}
 
 // Whether `host`, a name and perhaps a port, is one that we are known by.
 static bool
@@ -84,26 +97,27 @@ put_header(struct head *head, const char *name, const char *value)
 		head->full = true;
 }
 
-// Status line and headers. False: the connection is to be closed.
+// Status line and headers. `host`: for the page, whose policy names the address of its socket. False: the
+// connection is to be closed.
 static bool
 put_head(struct conn *conn, const char *host, unsigned status, const char *type, size_t len,
     const char *cache, const char *encoding)
 {
+	struct lws_protocol_vhost_options *headers = conn->gateway->headers;
 	struct head head = {.wsi = conn->wsi, .at = head.data + LWS_PRE};
 	char policy[sizeof(POLICY) + HOST_MAX + 8];
 	bool tls = conn->gateway->options->cert;
 
 	snprintf(policy, sizeof(policy), POLICY, host ? " ws" : "",
 	    host ? tls ? "s://" : "://" : "", host ? host : "");
+	headers[0].value = policy;
 	if (lws_add_http_common_headers(
 		conn->wsi, status, type, len, &head.at, head.data + sizeof(head.data)) != 0)
-		return false;
+		head.full = true;
+	headers[0].value = POLICY_NONE;
 	put_header(&head, "cache-control:", cache);
 	if (encoding)
 		put_header(&head, "content-encoding:", encoding);
-	put_header(&head, "content-security-policy:", policy);
-	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		put_header(&head, always[i].name, always[i].value);
 	return !head.full && lws_finalize_write_http_header(conn->wsi, head.data + LWS_PRE,
 				 &head.at, head.data + sizeof(head.data)) == 0;
 }

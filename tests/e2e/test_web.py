@@ -351,6 +351,19 @@ def test_every_answer_forbids_what_the_page_does_not_need(start):
     assert index.headers["cache-control"] == "no-cache"
 
 
+@pytest.mark.parametrize("line", (
+    "FOO / HTTP/1.1", "GET http://evil/ HTTP/1.1", "OPTIONS * HTTP/1.1", "GET /x%2 HTTP/1.1", "\0\0\0\0\0"))
+def test_what_the_library_answers_by_itself_forbids_everything(start, line):
+    with webpage.connect(start().port) as sock:
+        sock.sendall(f"{line}\r\nHost: localhost\r\n\r\n".encode())
+        answer = webpage.Answer(sock)
+    assert answer.status == 403
+    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
 def test_a_link_is_good_as_often_and_as_long_as_it_says(start, talk):
     gateway = start()
     once = gateway.invite("--name=once")
