@@ -13,6 +13,7 @@
 #include "web/channel.h"
 #include "web/gateway.h"
 #include "web/lobby.h"
+#include "web/supervise.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,10 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define AGAIN_FIRST_MS 20 // before a gateway that died is started again,
-#define AGAIN_MAX_MS 5000 // doubled up to this for each that did not live
-#define LIVED_MS 10000    // so long
-#define STOP_MS 1000      // for the gateway to say goodbye
+#define STOP_MS 1000 // for the gateway to say goodbye
 #define READ_BYTES 65536
 
 struct porter {
@@ -43,9 +41,10 @@ struct porter {
 	int channel, dial; // to the gateway
 	int inotify, signals;
 	pid_t gateway; // 0: none
-	uint64_t started_ms, again_ms, pause_ms;
-	uint64_t stop_ms; // not 0: stopping, and this is when it is over
-	bool ready;       // this gateway has served, or one before it
+	struct again again;
+	uint64_t again_ms; // when the gateway is started again
+	uint64_t stop_ms;  // not 0: stopping, and this is when it is over
+	bool ready;        // this gateway has served, or one before it
 	struct buf in, out;
 	int status;
 	char *why;
@@ -317,7 +316,7 @@ start_gateway(struct porter *porter)
 	close(dial[1]);
 	porter->channel = channel[0];
 	porter->dial = dial[0];
-	porter->started_ms = now_ms();
+	again_started(&porter->again, now_ms());
 	porter->in.len = porter->out.len = 0;
 	if (porter->gateway < 0)
 		return false;
@@ -365,11 +364,7 @@ on_gateway_end(struct porter *porter, int status)
 	fprintf(stderr, "mirrord: the gateway has ended (%s %d); starting it again\n",
 	    WIFSIGNALED(status) ? "signal" : "status",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (now - porter->started_ms >= LIVED_MS || !porter->pause_ms)
-		porter->pause_ms = AGAIN_FIRST_MS;
-	porter->again_ms = now + porter->pause_ms;
-	porter->pause_ms =
-	    porter->pause_ms * 2 > AGAIN_MAX_MS ? AGAIN_MAX_MS : porter->pause_ms * 2;
+	porter->again_ms = now + again_wait_ms(&porter->again, now);
 }
 
 // ---- what happens ------------------------------------------------------------------------------

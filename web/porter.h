@@ -11,7 +11,7 @@ struct gateway_options {
 	const char *cert, *key; // paths of PEM files, or NULL: no TLS
 	char *const *hosts;     // names that browsers may use
 	size_t hosts_len;
-	int listen_fd; // owned by the porter
+	int listen_fd; // borrowed: of the supervisor, which outlives the porter
 };
 
 struct porter_options {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: ISC
-// mirrord-web, which `mirrord web` becomes: options, the socket, the first link; then it is the porter.
+// mirrord-web, which `mirrord web` becomes: options, the socket, the first link; then it supervises the porter.
 #include "server/base/option.h"
 #include "server/base/viewproto.h"
 #include "web/link_cmd.h"
 #include "web/listen.h"
 #include "web/porter.h"
+#include "web/supervise.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -183,6 +184,15 @@ detach(void)
 }
 
 static int
+run_porter(void *data)
+{
+	char why[SESSION_WHY];
+	int status = porter_run(data, why);
+
+	return *why ? fail(status, why) : status;
+}
+
+static int
 serve(struct options *options, const char *dir, const char *session, const struct listen *listen)
 {
 	struct porter_options porter = {
@@ -206,8 +216,7 @@ serve(struct options *options, const char *dir, const char *session, const struc
 	print_ways(options, listen);
 	if (options->detach)
 		detach();
-	status = porter_run(&porter, why);
-	return *why ? fail(status, why) : status;
+	return supervise(run_porter, &porter);
 }
 
 static int

@@ -241,13 +241,27 @@ def test_without_a_token_the_page_says_what_is_missing(start, talk, open_page):
 # ---- losing the link ----------------------------------------------------------------------------
 
 
-def test_a_page_greys_when_the_gateway_dies_and_comes_back_by_itself(mirrord, start, talk, open_page):
+@pytest.mark.parametrize("half", ("gateway", "porter"))
+def test_a_page_comes_back_by_itself_whichever_half_is_killed(start, talk, open_page, half):
+    gateway = start()
+    talk("before\r\n")
+    page = open_page(gateway)
+    page.wait_text("before")
+    page.run("void (globalThis.states = [], new MutationObserver(() => states.push(document.body.dataset.state))"
+             ".observe(document.body, {attributeFilter: ['data-state']}))")
+    os.kill(gateway.pid() if half == "gateway" else gateway.porter(), signal.SIGKILL)
+    page.wait("states.includes('lost') && states.at(-1) === 'live'")
+    talk("after\r\n")
+    page.wait_text("after")
+    assert "before" in page.text()
+
+
+def test_a_page_greys_while_there_is_no_gateway_and_comes_back_by_itself(mirrord, start, talk, open_page):
     gateway = start(listen=f"127.0.0.1:{rig.free_port()}")
     talk("before\r\n")
     page = open_page(gateway)
     page.wait_text("before")
-    for pid in [*rig.children_of(gateway.process.pid), gateway.process.pid]:
-        os.kill(pid, signal.SIGKILL)
+    gateway.process.kill()
     gateway.process.wait()
     page.wait("document.body.dataset.state !== 'live'")
     page.wait("getComputedStyle(document.getElementById('stage')).filter.includes('grayscale')")

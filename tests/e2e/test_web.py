@@ -37,13 +37,17 @@ class Gateway:
     def said(self):
         return self.output.read_text()
 
+    def porter(self):
+        """The half that knows links and sessions."""
+        return rig.wait_until(lambda: next((pid for pid in rig.children_of(self.process.pid)
+                                            if not rig.is_zombie(pid)), None), what="a porter")
+
     def pid(self):
         """The half that browsers talk to, once it has locked itself down."""
         def locked():
-            for pid in rig.children_of(self.process.pid):
+            for pid in rig.children_of(self.porter()):
                 with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
-                    status = file.read()
-                    if "Seccomp:\t2" in status and "State:\tZ" not in status:
+                    if not rig.is_zombie(pid) and "Seccomp:\t2" in file.read():
                         return pid
             return None
         return rig.wait_until(locked, what="a gateway that is locked down")
@@ -629,16 +633,51 @@ def test_a_gateway_that_is_killed_is_started_again_and_nobody_else_notices(
     page.close()
 
 
-def test_a_porter_that_is_killed_takes_its_gateway_along_and_tokens_outlive_both(
-        mirrord, start, talk):
+@pytest.mark.core
+def test_a_porter_that_is_killed_is_started_again_and_links_go_on(mirrord, start, talk, terminals):
+    gateway = start()
+    guest = terminals(mirrord.terminal("view", "s"))
+    talk("before")
+    guest.wait_for("before")
+    bob = gateway.invite("--name=bob", "--uses=2")
+    page = gateway.page(bob).wait_text("before")
+    page.ping()
+    pids = gateway.porter(), gateway.pid()
+    os.kill(pids[0], signal.SIGKILL)
+    assert page.bye() is None  # a lost link, so it tries again
+    page.open().wait_text("before")
+    assert gateway.porter() != pids[0] and gateway.pid() != pids[1]
+    talk("after")
+    page.wait_text("after")
+    guest.wait_for("after")
+    gateway.page(bob).ping()  # the link is good for one more
+    assert refused(gateway, bob) == webpage.REFUSED
+    mirrord.run("web", "revoke", "bob")
+    assert page.bye() == webpage.REVOKED
+    assert guest.process.poll() is None
+    page.close()
+
+
+def test_a_porter_that_is_killed_again_and_again_is_started_again(start, talk):
+    gateway = start()
+    talk("alive")
+    for _ in range(4):
+        pid = gateway.porter()
+        os.kill(pid, signal.SIGKILL)
+        rig.wait_until(lambda pid=pid: gateway.porter() != pid)
+    gateway.page().wait_text("alive")
+    assert gateway.said().count("starting it again") == 4
+
+
+def test_who_ends_the_parent_ends_all_of_it_and_tokens_outlive_that(mirrord, start, talk):
     gateway = start(listen=f"127.0.0.1:{rig.free_port()}")
     page = gateway.page()
     page.wait(START)
-    pid = gateway.pid()
+    pids = gateway.porter(), gateway.pid()
     gateway.process.kill()
     gateway.process.wait()
     assert page.bye() is None
-    rig.wait_until(lambda: not rig.is_alive(pid))
+    rig.wait_until(lambda: not any(rig.is_alive(pid) for pid in pids))
     start(listen=f"127.0.0.1:{gateway.port}")
     page.open().wait(START)
     talk("alive")
@@ -716,7 +755,7 @@ def test_a_gateway_sleeps_while_nothing_happens(start, talk):
     page = gateway.page()
     page.wait(START)
     page.ping()
-    rig.wait_asleep([gateway.pid(), gateway.process.pid], 2, most=2)
+    rig.wait_asleep([gateway.pid(), gateway.porter(), gateway.process.pid], 2, most=2)
     page.close()
 
 
