@@ -178,25 +178,58 @@ target_line(const struct screen *screen, size_t row)
 	return (struct line){.row = screen->row[row], .reverse = screen->reverse};
 }
 
+// Turns what the terminal shows in this row into `line`.
+static void
+paint_row(struct ansi *ansi, uint16_t row, const struct line *line)
+{
+	uint16_t cols = ansi->term.cols;
+	struct look *was = ansi->looks, *now = ansi->looks + cols;
+	struct row_paint paint = {.term = &ansi->term,
+	    .out = &ansi->body,
+	    .row = row,
+	    .cols = cols,
+	    .was = was,
+	    .now = now,
+	    .dirty = ansi->dirty};
+
+	if (line_equal(&ansi->was[row], line))
+		return;
+	ansi_look_row(&ansi->caps, ansi->was[row].reverse, ansi->was[row].row, 0, cols, was);
+	ansi_look_row(&ansi->caps, line->reverse, line->row, 0, cols, now);
+	ansi_row_paint(&paint);
+	ansi->was[row] = *line;
+}
+
 static void
 paint_rows(struct ansi *ansi, const struct screen *screen)
 {
-	struct row_paint paint = {.term = &ansi->term, .out = &ansi->body, .cols = screen->cols};
-	struct look *was = ansi->looks, *now = ansi->looks + screen->cols;
-
-	paint.was = was;
-	paint.now = now;
-	paint.dirty = ansi->dirty;
 	for (uint16_t row = 0; row < screen->rows; row++) {
 		struct line line = target_line(screen, row);
 
-		if (line_equal(&ansi->was[row], &line))
-			continue;
-		ansi_look_row(
-		    &ansi->caps, ansi->was[row].reverse, ansi->was[row].row, 0, screen->cols, was);
-		ansi_look_row(&ansi->caps, line.reverse, line.row, 0, screen->cols, now);
-		paint.row = row;
-		ansi_row_paint(&paint);
+		paint_row(ansi, row, &line);
+	}
+}
+
+// Whether the cursor stands where a program that prints lines would leave it.
+static bool
+feeds(const struct term *term, const struct scroll *scroll)
+{
+	return scroll->count > 0 && term->known && term->row == scroll->bottom &&
+	       term->top == scroll->top && term->bottom == scroll->bottom;
+}
+
+// Rows come in at the bottom as a program writes them, each in the last row before it goes up: with no
+// move there and back.
+static void
+feed_rows(struct ansi *ansi, const struct line *now, const struct scroll *scroll,
+    const struct line *blank)
+{
+	struct scroll step = {.top = scroll->top, .bottom = scroll->bottom, .count = 1};
+
+	for (int i = scroll->count; i > 0; i--) {
+		paint_row(ansi, scroll->bottom, &now[scroll->bottom - i]);
+		term_scroll(&ansi->term, scroll->top, scroll->bottom, 1, &ansi->body);
+		scroll_apply(ansi->was, blank, &step);
 	}
 }
 
@@ -215,6 +248,10 @@ scroll_rows(struct ansi *ansi, const struct screen *screen)
 	for (int i = 0; i < SCROLLS_MAX; i++) {
 		if (!scroll_find(ansi->was, now, screen->rows, &blank, &scroll))
 			break;
+		if (feeds(&ansi->term, &scroll)) {
+			feed_rows(ansi, now, &scroll, &blank);
+			continue;
+		}
 		term_scroll(&ansi->term, scroll.top, scroll.bottom, scroll.count, &ansi->body);
 		scroll_apply(ansi->was, &blank, &scroll);
 	}

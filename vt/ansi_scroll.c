@@ -172,25 +172,44 @@ scroll_cost(const struct search *search, const struct scroll *scroll)
 	return (whole ? 4 : 12) + (scroll->count > 0 ? scroll->count : -2 * scroll->count);
 }
 
+// What the scroll saves, without its own cost, if the target rows [first, end) come from `distance` below.
+static int
+run_gain(const struct search *search, int distance, int first, int end)
+{
+	int gain = 0;
+
+	for (int i = first; i < end; i++)
+		gain += (int)search->cost[i] -
+			(int)line_cost(&search->was[i + distance], &search->now[i]);
+	return gain - (distance > 0 ? exposed_cost(search, end, distance)
+				    : exposed_cost(search, first + distance, -distance));
+}
+
+static int
+try_run(const struct search *search, int distance, int first, int end, struct scroll *scroll)
+{
+	*scroll = (struct scroll){.count = distance,
+	    .top = (uint16_t)(distance > 0 ? first : first + distance),
+	    .bottom = (uint16_t)(distance > 0 ? end + distance - 1 : end - 1)};
+	return run_gain(search, distance, first, end) - scroll_cost(search, scroll);
+}
+
+// The best run, or all rows: without margins to set a scroll may be cheaper though less of it is right.
 static int
 try_distance(const struct search *search, int distance, struct scroll *scroll)
 {
-	int first = 0, end = 0;
-	int gain = best_run(search, distance, &first, &end);
+	struct scroll whole;
+	int first = 0, end = 0, gain, all;
 
-	if (gain <= 0)
+	if (best_run(search, distance, &first, &end) <= 0)
 		return 0;
-	scroll->count = distance;
-	if (distance > 0) {
-		scroll->top = (uint16_t)first;
-		scroll->bottom = (uint16_t)(end + distance - 1);
-		gain -= exposed_cost(search, end, distance);
-	} else {
-		scroll->top = (uint16_t)(first + distance);
-		scroll->bottom = (uint16_t)(end - 1);
-		gain -= exposed_cost(search, first + distance, -distance);
-	}
-	return gain - scroll_cost(search, scroll);
+	gain = try_run(search, distance, first, end, scroll);
+	all = distance > 0 ? try_run(search, distance, 0, search->rows - distance, &whole)
+			   : try_run(search, distance, -distance, search->rows, &whole);
+	if (all < gain)
+		return gain;
+	*scroll = whole;
+	return all;
 }
 
 bool

@@ -66,6 +66,43 @@ a_log_scrolls_by_a_line_feed(void **state)
 	screen_unref(after);
 }
 
+// A program that prints lines leaves the cursor in the blank row below them.
+static struct screen *
+after_lines(const char *const *lines, size_t count)
+{
+	struct screen *screen = numbered_lines(24, 80);
+
+	scroll_up(screen, 0, 23);
+	for (size_t i = 0; i < count; i++) {
+		write_at(screen, 23, 0, lines[i], plain);
+		scroll_up(screen, 0, 23);
+	}
+	screen->cursor.row = 23;
+	return screen;
+}
+
+static void
+printed_lines_cost_what_they_cost_the_program(void **state)
+{
+	static const char *const lines[] = {"make", "cc -c one.c", "cc -c two.c"};
+	struct ansi_caps caps = ansi_caps_modern();
+	struct screen *screen[4];
+	struct guest guest;
+
+	(void)state;
+	guest_init(&guest, 24, 80, &caps);
+	for (size_t i = 0; i < 4; i++)
+		screen[i] = after_lines(lines, i);
+	guest_paint(&guest, screen[0]);
+	guest_paint(&guest, screen[1]);
+	EXPECT_BYTES(&guest, "make\r\n");
+	guest_paint(&guest, screen[3]);
+	EXPECT_BYTES(&guest, "cc -c one.c\r\ncc -c two.c\r\n");
+	guest_fini(&guest);
+	for (size_t i = 0; i < 4; i++)
+		screen_unref(screen[i]);
+}
+
 static void
 a_fixed_top_line_does_not_defeat_scrolling(void **state)
 {
@@ -262,6 +299,7 @@ main(void)
 	    cmocka_unit_test(an_equal_screen_costs_nothing),
 	    cmocka_unit_test(a_typed_character_costs_one_byte),
 	    cmocka_unit_test(a_log_scrolls_by_a_line_feed),
+	    cmocka_unit_test(printed_lines_cost_what_they_cost_the_program),
 	    cmocka_unit_test(a_fixed_top_line_does_not_defeat_scrolling),
 	    cmocka_unit_test(two_regions_scroll_in_two_directions),
 	    cmocka_unit_test(a_block_with_an_edited_row_moves_as_one),
