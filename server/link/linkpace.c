@@ -83,8 +83,8 @@ learn_base(struct linkpace *pace, uint64_t now_us, uint64_t rtt_us)
 	pace->base_us = min_u64(pace->base_us, rtt_us);
 }
 
-static uint64_t
-base_us(const struct linkpace *pace)
+uint64_t
+linkpace_base(const struct linkpace *pace)
 {
 	return min_u64(pace->base_us, pace->base_before_us);
 }
@@ -125,8 +125,8 @@ linkpace_acked(struct linkpace *pace, uint64_t now_us, uint64_t frames, uint64_t
 	pace->rtt_us = rtt_us;
 	pace->srtt_us = pace->srtt_us ? (7 * pace->srtt_us + rtt_us) / 8 : rtt_us;
 	if (frames) {
-		learn_rate(pace, frame, rtt_us - base_us(pace));
-		pace->lag_us = rtt_us - base_us(pace) / 2;
+		learn_rate(pace, frame, rtt_us - linkpace_base(pace));
+		pace->lag_us = rtt_us - linkpace_base(pace) / 2;
 	}
 	if (pace->acked == pace->sent)
 		pace->busy_until = now_us;
@@ -157,13 +157,16 @@ ack_expected(const struct linkpace *pace)
 	uint64_t there = frame ? frame->sent_at + frame->queue_us + ACK_US
 			       : oldest->sent_at + oldest->queue_us + pace->hold_us;
 
-	return there + base_us(pace) + max_u64(base_us(pace) / 2, LINKPACE_SLACK_US);
+	return there + linkpace_base(pace) + max_u64(linkpace_base(pace) / 2, LINKPACE_SLACK_US);
 }
 
 bool
 linkpace_full(const struct linkpace *pace)
 {
-	return pace->outstanding >= LIMIT_LINK_OUTSTANDING ||
+	const struct linkpace_frame *last = &pace->ring[pace->sent % LINKPACE_RING];
+
+	// the next one may be as large as the last
+	return (pace->outstanding && pace->outstanding + last->len > LIMIT_LINK_OUTSTANDING) ||
 	       pace->sent - pace->acked >= LINKPACE_RING - 1;
 }
 
@@ -189,7 +192,7 @@ linkpace_due(const struct linkpace *pace, uint64_t now_us)
 				  LINKPACE_MIN_US, LINKPACE_MAX_US);
 	if (!on_way)
 		return due;
-	if (!pace->rate || linkpace_full(pace))
+	if (!pace->rate || pace->step || linkpace_full(pace))
 		return LINKPACE_NEVER;
 	due = max_u64(due, pace->busy_until);
 	return max_u64(due, now_us) > ack_expected(pace) ? LINKPACE_NEVER : due;

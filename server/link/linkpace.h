@@ -37,6 +37,7 @@ struct linkpace {
 	size_t hold_bytes;                         // the watcher may hold an ACK for so many,
 	uint64_t hold_frames, hold_us;
 	bool wanted, greeted; // greeted: WELCOME has been acknowledged
+	bool step;            // no frame while one is on its way
 	uint64_t base_us, base_before_us,
 	    base_at;                          // the shortest round trip, of this span and the last
 	uint64_t srtt_us, rtt_us;             // smoothed, and the last; 0: not known yet
@@ -55,6 +56,8 @@ void linkpace_sent(struct linkpace *pace, uint64_t now_us, size_t len);
 void linkpace_sent_other(struct linkpace *pace, uint64_t now_us, size_t len);
 // False if these frames cannot have been applied.
 bool linkpace_acked(struct linkpace *pace, uint64_t now_us, uint64_t frames, uint64_t held_us);
+// The shortest round trip of late, or 0.
+uint64_t linkpace_base(const struct linkpace *pace);
 // Whether nothing more may be sent before an ACK comes.
 bool linkpace_full(const struct linkpace *pace);
 // When, without an ACK until then, the link is taken for stalled; LINKPACE_NEVER: all is

@@ -6,6 +6,9 @@ static const struct link_hold seldom = {.bytes = 32u << 10, .frames = 96, .ms = 
 static const struct link_hold often = {
     .bytes = LIMIT_LINK_HOLD_BYTES, .frames = LIMIT_LINK_HOLD_FRAMES, .ms = LIMIT_LINK_HOLD_MS};
 
+static const struct link_hold each = {
+    .bytes = LIMIT_LINK_HOLD_BYTES, .frames = 1, .ms = LIMIT_LINK_HOLD_MS};
+
 static uint64_t
 latest(uint64_t a, uint64_t b)
 {
@@ -70,6 +73,24 @@ due_unknown(struct sight *sight, struct linksend *send, uint64_t now_us, uint64_
 	return step == PACE_WAIT && at < due ? at : due;
 }
 
+// One frame at a time where that is right, and an ACK for each, from the first time that one has to wait.
+static void
+step_or_not(const struct sight *sight, struct linksend *send, uint64_t now_us)
+{
+	struct linkpace *acks = &send->pace;
+	bool on_way = acks->sent > acks->acked;
+
+	if (!acks->wanted || !sight->hidden)
+		return;
+	if (!acks->step && on_way && linkpace_base(acks) >= SIGHT_STEP_US) {
+		acks->step = true;
+		linksend_hold(send, &each);
+	} else if (acks->step && !on_way && now_us - acks->sent_at >= SIGHT_QUIET_US) {
+		acks->step = false;
+		linksend_hold(send, &often);
+	}
+}
+
 uint64_t
 sight_due(struct sight *sight, struct linksend *send, uint64_t now_us)
 {
@@ -82,6 +103,9 @@ sight_due(struct sight *sight, struct linksend *send, uint64_t now_us)
 		sight->pace.wanted = send->pace.wanted && !linkpace_full(&send->pace);
 		return due_by_queue(sight, send, now_us, &step);
 	}
+	step_or_not(sight, send, now_us);
+	if (send->pace.step && send->pace.sent > send->pace.acked)
+		return LINKPACE_NEVER;
 	due = latest(due, pace_limited(&sight->pace));
 	return sight->state == SIGHT_UNKNOWN ? due_unknown(sight, send, now_us, due) : due;
 }
@@ -121,6 +145,7 @@ sight_acked(struct sight *sight, struct linksend *send, uint64_t now_us)
 	if (!shows(sight, &send->pace) || sight->pace.link.rtt_min_us > SIGHT_RTT_US) {
 		if (sight->state == SIGHT_CLEAR)
 			linksend_hold(send, &often);
+		sight->hidden = sight->pace.link.counts && !shows(sight, &send->pace);
 		sight->state = SIGHT_NONE;
 	} else if (sight->state == SIGHT_UNKNOWN) {
 		sight->state = SIGHT_CLEAR;

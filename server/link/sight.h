@@ -13,6 +13,11 @@
 #define SIGHT_RTT_US 150000 // over a longer way ACKs pace in any case: they know its rate better
 #define SIGHT_FIRST_US 30000
 #define SIGHT_LATE_US 150000
+// Where the way goes on behind what the queue shows, and is longer than this, one frame at a time: the
+// sshd of a jump host leaves it to TCP to hold a small segment back until the one before is acknowledged
+// (Nagle), and by so much the guest's TCP delays that. Two on their way would wait for each other.
+#define SIGHT_STEP_US PACE_ACK_US
+#define SIGHT_QUIET_US 1000000 // without a frame: then ACKs may be rare again
 
 enum sight_state {
 	SIGHT_UNKNOWN, // no frame has been acknowledged
@@ -26,6 +31,7 @@ struct sight {
 	struct pace pace;             // by the queue; the limits count in any case
 	uint64_t gone[LINKPACE_RING]; // when frame n had left the queue, at n % LINKPACE_RING,
 	uint64_t gone_last;           // the newest of these
+	bool hidden;                  // NONE, for there is more than the queue shows
 };
 
 // `connection` is sshd's SSH_CONNECTION, or NULL.
