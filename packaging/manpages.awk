@@ -37,9 +37,9 @@ function add_item(   list, i) {
 }
 
 FNR == NR {
-	if ($1 == "mirrord" && /^  mirrord [a-z]/) {
+	if ($1 == name && $2 ~ /^[a-z]/ && /^  [^ ]/) {
 		summary[$2] = $0
-		sub(/^ *mirrord [a-z-]+ +/, "", summary[$2])
+		sub(/^ *[^ ]+ [a-z-]+ +/, "", summary[$2])
 	}
 	next
 }

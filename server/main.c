@@ -63,9 +63,11 @@ static const char host_help[] =
     "      --ask             whoever wants to watch waits for your word: the key, then y or n\n"
     "      --notify=WAY      tell of who comes and goes by osc9 (default), title or none\n"
     "      --on-event=CMD    run CMD for what happens, with a JSON line on its input\n"
-    "      --web[=ADDR:PORT] let others watch in a browser too: see `mirrord web --help`\n"
-    "      --publish=[USER@]RELAY  let guests of a relay watch it, as mirrord publish does\n"
+    "      --web[=ADDR:PORT] let others watch in a browser too: see `" MIRRORD_NAME " web --help`\n"
+    "      --publish=[USER@]RELAY  let guests of a relay watch it, as " MIRRORD_NAME
+    " publish does\n"
     "      --ssh=CMD         how to run ssh for that (default: ssh)\n"
+    "      --remote=PROGRAM  what " MIRRORD_NAME " is called there, or its path\n"
     "      --help, --version\n";
 
 static const struct command commands[] = {
@@ -77,12 +79,13 @@ static const struct command commands[] = {
     {"view", cmd_view, "[--wait] [--as GUEST] [--max-fps=N] [--budget=BYTES] [NAME]",
 	"watch a session in this terminal",
 	"      --wait          wait for a session instead of leaving\n"
-	"      --as GUEST      who watches, for `mirrord who`; for forced commands, as are\n"
+	"      --as GUEST      who watches, for `" MIRRORD_NAME
+	" who`; for forced commands, as are\n"
 	"      --key=PRINT     the fingerprint of their key,\n"
 	"      --keys=FILE     the authorized_keys that must still have it for GUEST,\n"
 	"      --role=ROLE     view or pair, and\n"
 	"      --until=TIME    the end of it: 2h, 2026-12-31, 2026-12-31T18:00:00Z\n"
-	"      --frames        be the far end of `mirrord watch`\n"
+	"      --frames        be the far end of `" MIRRORD_NAME " watch`\n"
 	"      --max-fps=N     no more than N frames a second, 1 to 240\n"
 	"      --budget=BYTES  no more than so many bytes a second, on average\n"
 	"  q or ^C leaves. The arrow keys move a terminal smaller than the host's; with Home or\n"
@@ -90,12 +93,14 @@ static const struct command commands[] = {
 	"  Down or f forward, q, Esc or End to the live screen. Where there are several sessions "
 	"and\n"
 	"  no NAME, it asks which.\n"},
-    {"watch", cmd_watch, "[--ssh=CMD] [--max-fps=N] [--budget=BYTES] [USER@]RELAY [NAME]",
+    {"watch", cmd_watch,
+	"[--ssh=CMD] [--remote=PROGRAM] [--max-fps=N] [--budget=BYTES] [USER@]RELAY [NAME]",
 	"watch a session through ssh, as frames",
 	"      --ssh=CMD       how to run ssh, with its options (default: ssh)\n"
+	"      --remote=PROGRAM  what " MIRRORD_NAME " is called there, or its path\n"
 	"      --max-fps=N     no more than N frames a second, 1 to 240\n"
 	"      --budget=BYTES  no more than so many bytes a second, on average\n"
-	"  Comes back by itself when the link is lost. Keys as for `mirrord view`.\n"},
+	"  Comes back by itself when the link is lost. Keys as for `" MIRRORD_NAME " view`.\n"},
     {"who", cmd_who, "[--json] [NAME]", "who watches a session", "      --json  for programs\n"},
     {"pause", cmd_pause, "[NAME]", "draw a curtain: viewers see nothing of the session", ""},
     {"resume", cmd_resume, "[NAME]", "show the session again", ""},
@@ -108,13 +113,14 @@ static const struct command commands[] = {
     {"kick", cmd_kick, "[-n NAME] [--ban] GUEST", "send a viewer away",
 	"  -n, --name=NAME  the session\n"
 	"      --ban        and shut them out until the session ends or they are admitted\n"
-	"  GUEST is a name, or the fingerprint of a key, as `mirrord who` shows them.\n"},
+	"  GUEST is a name, or the fingerprint of a key, as `" MIRRORD_NAME " who` shows them.\n"},
     {"admit", cmd_admit, "[-n NAME] GUEST", "let in who asks, or who was shut out",
 	"  -n, --name=NAME  the session\n"},
     {"grant", cmd_grant, "[-n NAME] [--for=TIME] GUEST", "lend the keyboard to a viewer",
 	"  -n, --name=NAME  the session\n"
 	"      --for=TIME   for so long at most: 30s, 5m, 2h\n"
-	"  It is yours again with your next key, with `mirrord revoke`, when they leave, or when\n"
+	"  It is yours again with your next key, with `" MIRRORD_NAME
+	" revoke`, when they leave, or when\n"
 	"  they do not see what the session shows. Only to keys with --role=pair.\n"},
     {"revoke", cmd_revoke, "[NAME]", "take the keyboard back", ""},
     {"events", cmd_events, "[--exec=CMD] [NAME]", "print what happens in a session, as JSON lines",
@@ -127,16 +133,18 @@ static const struct command commands[] = {
 	"      --size=COLSxROWS  of the screen (default: 80x24)\n"
 	"      --format=FORMAT   text (default), json, ansi or html\n"
 	"  Reads FILE, or standard input.\n"},
-    {"publish", cmd_publish, "[--ssh=CMD] [--stop] [USER@]RELAY [NAME]",
+    {"publish", cmd_publish, "[--ssh=CMD] [--remote=PROGRAM] [--stop] [USER@]RELAY [NAME]",
 	"let guests of a relay watch a session",
 	"      --ssh=CMD  how to run ssh, with its options (default: ssh)\n"
+	"      --remote=PROGRAM  what " MIRRORD_NAME " is called there, or its path\n"
 	"      --stop     end that\n"
 	"  Goes on in the background for as long as the session does. Needs mirrord on the relay,\n"
 	"  and an account there; opens no port here.\n"},
     {"relay", cmd_relay,
 	"[--as=NAME] [--keep=TIME] | setup [--user=NAME] [--host=USER]... [--dry-run] [--undo]",
 	"make this machine a relay",
-	"  Without setup: what mirrord publish runs there, also as a key's forced command.\n"
+	"  Without setup: what " MIRRORD_NAME
+	" publish runs there, also as a key's forced command.\n"
 	"      --as=NAME    what comes with this key is published as NAME.SESSION\n"
 	"      --keep=TIME  how long guests are kept while the host is away: 90s, 30m, 4h\n"
 	"                   (default), 2d\n"
@@ -147,9 +155,10 @@ static const struct command commands[] = {
 	"      --undo       take back what it made\n"},
     {"web", cmd_web,
 	"[--listen=ADDR:PORT] [--cert=FILE --key=FILE] [--host=NAME...] [--detach] [NAME]\n"
-	"       mirrord web invite [--name=NAME] [--session=NAME] [--expires=2h] [--uses=N|any]\n"
-	"       mirrord web invites [--json]\n"
-	"       mirrord web revoke NAME",
+	"       " MIRRORD_NAME
+	" web invite [--name=NAME] [--session=NAME] [--expires=2h] [--uses=N|any]\n"
+	"       " MIRRORD_NAME " web invites [--json]\n"
+	"       " MIRRORD_NAME " web revoke NAME",
 	"let others watch in a browser",
 	"      --listen=ADDR:PORT  where browsers connect (default: 127.0.0.1:6477)\n"
 	"      --cert=FILE         certificate and key, in PEM: serve https\n"
@@ -158,7 +167,7 @@ static const struct command commands[] = {
 	"      --detach            run in the background until the last session has ended\n"
 	"  Prints a link. NAME is the session that this link shows (default: all).\n"
 	"  invite makes another link:\n"
-	"      --name=NAME         of the person, for `mirrord who` (default: auditor)\n"
+	"      --name=NAME         of the person, for `" MIRRORD_NAME " who` (default: auditor)\n"
 	"      --session=NAME      show only this one\n"
 	"      --expires=TIME      30m, 2h, 7d; whoever watches is cut then (default: 24h)\n"
 	"      --uses=N|any        how often it can be opened (default: 1)\n"
@@ -178,9 +187,9 @@ static const struct command commands[] = {
 	"hole.\n"},
     {"guest", cmd_guest,
 	"add --github=USER | --url=URL | --file=KEY.pub [OPTION...]\n"
-	"       mirrord guest refresh [--yes] [NAME]\n"
-	"       mirrord guest remove NAME\n"
-	"       mirrord guest list [--json]",
+	"       " MIRRORD_NAME " guest refresh [--yes] [NAME]\n"
+	"       " MIRRORD_NAME " guest remove NAME\n"
+	"       " MIRRORD_NAME " guest list [--json]",
 	"say who may watch, by their keys",
 	"      --name=NAME     how the guest is called (default: as there)\n"
 	"      --expires=TIME  2h, 7d, 2026-12-31, 2026-12-31T18:00 (default: never)\n"
@@ -201,17 +210,17 @@ static const struct command commands[] = {
 static int
 print_usage(void)
 {
-	char path[PATH_MAX];
-
 	printf("usage: %s [OPTION...] [--] [COMMAND [ARG...]]\n"
 	       "Runs COMMAND, or your shell, in a session that others can watch and never "
 	       "touch.\n\n%s\n",
-	    aside_own_name(path), host_help);
+	    MIRRORD_NAME, host_help);
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (commands[i].summary)
-			printf("  mirrord %-7s %s\n", commands[i].name, commands[i].summary);
+			printf(
+			    "  " MIRRORD_NAME " %-7s %s\n", commands[i].name, commands[i].summary);
 	}
-	printf("\nEach has --help, which is also `mirrord help COMMAND`. NAME may be left out when "
+	printf("\nEach has --help, which is also `" MIRRORD_NAME
+	       " help COMMAND`. NAME may be left out when "
 	       "there is one session.\n");
 	return EX_OK;
 }
@@ -219,9 +228,7 @@ print_usage(void)
 static int
 print_help(const struct command *command)
 {
-	char path[PATH_MAX];
-
-	printf("usage: %s %s%s%s\n", aside_own_name(path), command->name, *command->args ? " " : "",
+	printf("usage: %s %s%s%s\n", MIRRORD_NAME, command->name, *command->args ? " " : "",
 	    command->args);
 	if (command->summary)
 		printf("%c%s.\n", command->summary[0] - 'a' + 'A', command->summary + 1);
@@ -239,15 +246,28 @@ find_command(const char *name)
 	return NULL;
 }
 
+// Whether `--help` stands among the arguments of a command, before a `--`.
+static bool
+wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	}
+	return false;
+}
+
 // `mirrord help [COMMAND]`
 static int
 help(int argc, char **argv)
 {
 	const struct command *command = argc > 2 ? find_command(argv[2]) : NULL;
 
+	if (argc == 3 && wants_help(argc - 1, argv + 1))
+		return print_usage();
 	if (argc > 3 || (argc > 2 && !command)) {
-		fprintf(
-		    stderr, "mirrord: help takes one of mirrord's commands; see `mirrord help`\n");
+		fprintf(stderr,
+		    MIRRORD_NAME ": help takes one of the commands; see `" MIRRORD_NAME " help`\n");
 		return EX_USAGE;
 	}
 	return command ? print_help(command) : print_usage();
@@ -266,7 +286,9 @@ unknown(const char *word)
 			names[count++] = commands[i].name;
 	}
 	meant = suggest_name(word, names, count);
-	fprintf(stderr, "mirrord: \"%.80s\" is neither a command of mirrord nor a program%s%s%s\n",
+	fprintf(stderr,
+	    MIRRORD_NAME ": \"%.80s\" is neither a command of " MIRRORD_NAME
+			 " nor a program%s%s%s\n",
 	    word, meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
 	return EX_NOPROGRAM;
 }
@@ -288,17 +310,6 @@ complete(int argc, char **argv)
 		return EX_USAGE;
 	complete_print(known, count, argv + 3, (size_t)argc - 3);
 	return EX_OK;
-}
-
-// Whether `--help` stands among the arguments of a command, before a `--`.
-static bool
-wants_help(int argc, char **argv)
-{
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-			return true;
-	}
-	return false;
 }
 
 // Files of ours must not get the numbers of standard input, output and error.
@@ -325,7 +336,7 @@ main(int argc, char **argv)
 		return wants_help(argc - 1, argv + 1) ? print_help(command)
 						      : command->run(argc - 1, argv + 1);
 	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
-		puts("mirrord " MIRRORD_VERSION);
+		puts(MIRRORD_NAME " " MIRRORD_VERSION);
 		return EX_OK;
 	}
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)

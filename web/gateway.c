@@ -35,7 +35,7 @@ static void
 end(struct gateway *gateway, int status, const char *text)
 {
 	if (*text)
-		fprintf(stderr, "mirrord: %s\n", text);
+		fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	gateway->ended = true;
 	gateway->status = status;
 }
@@ -378,7 +378,7 @@ static void
 log_line(int level, const char *line)
 {
 	(void)level;
-	fprintf(stderr, "mirrord: %s", line);
+	fprintf(stderr, MIRRORD_NAME ": %s", line);
 }
 
 static bool

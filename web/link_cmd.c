@@ -23,7 +23,7 @@
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	return status;
 }
 
@@ -93,7 +93,7 @@ make_link(struct access_file *file, struct access *access, struct access_terms *
 		snprintf(why, SESSION_WHY,
 		    access->links_len >= ACCESS_LINKS_MAX
 			? "there are too many links: revoke some"
-			: "%.64s has a link already: `mirrord web revoke %.64s` ends it",
+			: "%.64s has a link already: `" MIRRORD_NAME " web revoke %.64s` ends it",
 		    terms->name, terms->name);
 	saved = access_end(file, access, link, why) && link;
 	if (saved)
@@ -238,7 +238,8 @@ link_invite(int argc, char **argv)
 		return EX_NOPERM;
 	if (!*access.url) {
 		access_end(&file, &access, false, why);
-		status = fail(EX_UNAVAILABLE, "there is no gateway yet: start `mirrord web`");
+		status =
+		    fail(EX_UNAVAILABLE, "there is no gateway yet: start `" MIRRORD_NAME " web`");
 	} else {
 		status = make_link(&file, &access, &terms, why);
 		if (status != EX_OK)
@@ -329,16 +330,17 @@ link_revoke(int argc, char **argv)
 	int status = EX_OK;
 
 	if (argc != 2 || *argv[1] == '-')
-		return fail(
-		    EX_USAGE, "web revoke takes the name of a link: see `mirrord web invites`");
+		return fail(EX_USAGE,
+		    "web revoke takes the name of a link: see `" MIRRORD_NAME " web invites`");
 	if (!begin(&file, &access))
 		return EX_NOPERM;
 	found = access_revoke(&access, argv[1]);
 	if (!access_end(&file, &access, found, why))
 		status = fail(EX_CANTCREAT, why);
 	else if (!found)
-		status = fail(EX_UNAVAILABLE, "there is no link of that name: see `mirrord web "
-					      "invites`");
+		status =
+		    fail(EX_UNAVAILABLE, "there is no link of that name: see `" MIRRORD_NAME " web "
+					 "invites`");
 	access_fini(&access);
 	return status;
 }

@@ -226,7 +226,7 @@ take_turn(struct porter *porter, bool asks)
 	struct msg msg;
 
 	if (!access_begin(&file, porter->options->dir, &access, why)) {
-		fprintf(stderr, "mirrord: %s\n", why);
+		fprintf(stderr, MIRRORD_NAME ": %s\n", why);
 		if (asks) // nobody is let in on a guess
 			kill(porter->gateway, SIGKILL);
 		return;
@@ -236,7 +236,7 @@ take_turn(struct porter *porter, bool asks)
 		obey(porter, &access, &msg, &changed);
 	buf_take(&porter->in, used);
 	if (!access_end(&file, &access, changed, why)) {
-		fprintf(stderr, "mirrord: %s\n", why);
+		fprintf(stderr, MIRRORD_NAME ": %s\n", why);
 		porter->out.len = before;
 		kill(porter->gateway, SIGKILL);
 	} else {
@@ -361,7 +361,7 @@ on_gateway_end(struct porter *porter, int status)
 		end(porter, WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE, "");
 		return;
 	}
-	fprintf(stderr, "mirrord: the gateway has ended (%s %d); starting it again\n",
+	fprintf(stderr, MIRRORD_NAME ": the gateway has ended (%s %d); starting it again\n",
 	    WIFSIGNALED(status) ? "signal" : "status",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	porter->again_ms = now + again_wait_ms(&porter->again, now);

@@ -43,7 +43,7 @@ struct options {
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	return status;
 }
 
@@ -159,7 +159,7 @@ print_ways(const struct options *options, const struct listen *listen)
 		    here);
 	else if (!options->cert)
 		printf("Without --cert and --key all of it, links too, can be read on the way.\n");
-	printf("More links:  mirrord web invite --name=NAME\n");
+	printf("More links:  " MIRRORD_NAME " web invite --name=NAME\n");
 	fflush(stdout);
 }
 
@@ -240,8 +240,9 @@ run(int argc, char **argv)
 	if (lock < 0 && options.detach)
 		return link_print_first(dir, options.session);
 	if (lock < 0)
-		return fail(EX_CANTCREAT, "a gateway runs for these sessions already; `mirrord web "
-					  "invite` makes a link");
+		return fail(EX_CANTCREAT,
+		    "a gateway runs for these sessions already; `" MIRRORD_NAME " web "
+		    "invite` makes a link");
 	if (!listen_open(&listen, options.listen, why))
 		return fail(EX_UNAVAILABLE, why);
 	return serve(&options, dir, options.session, &listen);

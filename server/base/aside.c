@@ -28,7 +28,7 @@ const char *
 aside_own_name(char path[PATH_MAX])
 {
 	own_path(path);
-	return strrchr(path, '/') ? strrchr(path, '/') + 1 : "mirrord";
+	return strrchr(path, '/') ? strrchr(path, '/') + 1 : MIRRORD_NAME;
 }
 
 int
@@ -43,7 +43,7 @@ aside_run(const char *name, char **argv)
 		execv(path, argv);
 	else
 		errno = ENOENT;
-	fprintf(stderr, "mirrord: cannot run %s: %s; is mirrord installed whole?\n",
+	fprintf(stderr, MIRRORD_NAME ": cannot run %s: %s; is mirrord installed whole?\n",
 	    *path ? path : name, strerror(errno));
 	return EX_UNAVAILABLE;
 }

@@ -206,8 +206,8 @@ read_info(const struct msg *msg, struct control_info *info)
 
 // EX_NOHOST: nobody listens. EX_UNAVAILABLE: who listened has gone, or has no room for us now.
 static int
-ask_info_once(const char *path, uint64_t deadline_ms, struct control_info *info,
-    char why[SESSION_WHY])
+ask_info_once(
+    const char *path, uint64_t deadline_ms, struct control_info *info, char why[SESSION_WHY])
 {
 	struct control control;
 	struct msg msg;
@@ -315,10 +315,10 @@ list_sessions(bool as_json)
 		json_dumpf(array, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (!shown) {
-		fprintf(stderr, "mirrord: you have no session running\n");
+		fprintf(stderr, MIRRORD_NAME ": you have no session running\n");
 	}
 	if (*unsafe)
-		fprintf(stderr, "mirrord: %s\n", unsafe);
+		fprintf(stderr, MIRRORD_NAME ": %s\n", unsafe);
 	json_decref(array);
 	free(list);
 	return EX_OK;
@@ -338,7 +338,7 @@ cmd_list(int argc, char **argv)
 		as_json = true;
 	}
 	if (optind < argc) {
-		fprintf(stderr, "mirrord: list takes no names\n");
+		fprintf(stderr, MIRRORD_NAME ": list takes no names\n");
 		return EX_USAGE;
 	}
 	return list_sessions(as_json);
@@ -370,7 +370,7 @@ stop_session(const struct session *session, char why[SESSION_WHY])
 int
 cmd_stop(int argc, char **argv)
 {
-	char why[SESSION_WHY] = "usage: mirrord stop [NAME]";
+	char why[SESSION_WHY] = "usage: " MIRRORD_NAME " stop [NAME]";
 	struct session session;
 	int status = EX_USAGE;
 
@@ -383,6 +383,6 @@ cmd_stop(int argc, char **argv)
 	if (status == EX_OK)
 		status = stop_session(&session, why);
 	if (status != EX_OK)
-		fprintf(stderr, "mirrord: %s\n", why);
+		fprintf(stderr, MIRRORD_NAME ": %s\n", why);
 	return status;
 }

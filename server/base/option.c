@@ -18,11 +18,11 @@ option_bad(const char *command, int option, char **argv)
 	const char *what = option == ':' ? "a value is missing after" : "unknown option";
 
 	if (command)
-		fprintf(stderr, "mirrord: %s: %s \"%s\"; see `mirrord %s --help`\n", command, what,
-		    argv[optind - 1], command);
+		fprintf(stderr, MIRRORD_NAME ": %s: %s \"%s\"; see `" MIRRORD_NAME " %s --help`\n",
+		    command, what, argv[optind - 1], command);
 	else
-		fprintf(
-		    stderr, "mirrord: %s \"%s\"; see `mirrord --help`\n", what, argv[optind - 1]);
+		fprintf(stderr, MIRRORD_NAME ": %s \"%s\"; see `" MIRRORD_NAME " --help`\n", what,
+		    argv[optind - 1]);
 	return EX_USAGE;
 }
 
@@ -54,13 +54,14 @@ option_size(const char *text, uint16_t *rows, uint16_t *cols)
 
 	if (strspn(text, "0123456789x") != strlen(text) ||
 	    sscanf(text, "%6lux%6lu%c", &want_cols, &want_rows, &end) != 2) {
-		fprintf(
-		    stderr, "mirrord: --size=%.32s is no size: give COLSxROWS, e.g. 80x24\n", text);
+		fprintf(stderr,
+		    MIRRORD_NAME ": --size=%.32s is no size: give COLSxROWS, e.g. 80x24\n", text);
 		return false;
 	}
 	if (tty_clamp(want_rows, want_cols, rows, cols))
 		fprintf(stderr,
-		    "mirrord: --size=%lux%lu is cut to %ux%u: a screen has at most %dx%d cells\n",
+		    MIRRORD_NAME
+		    ": --size=%lux%lu is cut to %ux%u: a screen has at most %dx%d cells\n",
 		    want_cols, want_rows, (unsigned)*cols, (unsigned)*rows, TTY_SIZE_MAX,
 		    TTY_SIZE_MAX);
 	return true;
@@ -86,7 +87,8 @@ option_max_fps(const char *text, uint32_t *fps)
 
 	if (!parse_number(text, LIMIT_MAX_FPS, &value)) {
 		fprintf(stderr,
-		    "mirrord: the allowed range of --max-fps is from 1 frame a second to %d\n",
+		    MIRRORD_NAME
+		    ": the allowed range of --max-fps is from 1 frame a second to %d\n",
 		    LIMIT_MAX_FPS);
 		return false;
 	}
@@ -99,7 +101,8 @@ option_budget(const char *text, uint64_t *bytes_per_s)
 {
 	if (parse_number(text, LIMIT_BUDGET, bytes_per_s))
 		return true;
-	fprintf(stderr, "mirrord: the allowed range of --budget is from 1 byte a second to %llu\n",
+	fprintf(stderr,
+	    MIRRORD_NAME ": the allowed range of --budget is from 1 byte a second to %llu\n",
 	    LIMIT_BUDGET);
 	return false;
 }

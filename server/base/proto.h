@@ -162,9 +162,10 @@ enum link_msg {
 	LINK_PUBLISH = 0x48, // a publisher's first, before WELCOME: magic[7], version, who and what
 	LINK_GUEST_CUT = 0x49, // to a relay: as VIEW_GUEST_CUT
 };
-#define LINK_COMMAND "mirrord view --frames" // what ssh is asked to run,
-#define PUBLISH_COMMAND "mirrord relay"      // and what by a publisher
-#define PUBLISH_TOKEN 16                     // bytes that a publisher shows to get its name again
+// What ssh is asked to run, behind the name of the program there.
+#define LINK_COMMAND "view --frames"
+#define PUBLISH_COMMAND "relay" // by a publisher
+#define PUBLISH_TOKEN 16        // bytes that a publisher shows to get its name again
 
 // ---- limits ------------------------------------------------------------------------------------
 #define LIMIT_NAME 64             // bytes of a session's or person's name

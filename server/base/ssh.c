@@ -30,15 +30,19 @@ append(char **argv, size_t count, char *const *words)
 }
 
 bool
-ssh_argv_init(struct ssh_argv *argv, const char *ssh, const char *relay, const char *remote,
+ssh_argv_init(struct ssh_argv *argv, const struct ssh_way *way, const char *relay, const char *what,
     char *const *again_options)
 {
-	char *const last[] = {(char *)(uintptr_t)relay, (char *)(uintptr_t)remote, NULL};
-	size_t count = words_split(ssh, argv->words, USER_WORDS), again;
+	char *const last[] = {(char *)(uintptr_t)relay, argv->remote, NULL};
+	const char *remote = way->remote ? way->remote : MIRRORD_NAME;
+	size_t count = words_split(way->ssh ? way->ssh : "ssh", argv->words, USER_WORDS), again;
 
 	argv->words[count] = NULL;
-	if (!count)
+	if (!count || !*remote ||
+	    snprintf(argv->remote, sizeof(argv->remote), "%s %s", remote, what) > SSH_LINE_BYTES) {
+		ssh_argv_fini(argv);
 		return false;
+	}
 	append(argv->first, append(argv->first, append(argv->first, 0, argv->words), always), last);
 	again = append(argv->again, append(argv->again, 0, argv->words), always);
 	again = append(argv->again, append(argv->again, again, batch), again_options);
@@ -52,6 +56,32 @@ ssh_argv_fini(struct ssh_argv *argv)
 	for (char **word = argv->words; *word; word++)
 		free(*word);
 	argv->words[0] = NULL;
+}
+
+bool
+ssh_asks_for(const char *command, const char *what)
+{
+	const char *space = command ? strchr(command, ' ') : NULL;
+
+	return space && space != command && strcmp(space + 1, what) == 0;
+}
+
+const char *
+ssh_remote_name(const struct ssh_way *way)
+{
+	const char *slash = way->remote ? strrchr(way->remote, '/') : NULL;
+
+	return slash ? slash + 1 : way->remote ? way->remote : MIRRORD_NAME;
+}
+
+// Whether that is a line of the program's there: it begins with its name.
+static bool
+is_remotes(const struct ssh_way *way, const char *line)
+{
+	const char *name = ssh_remote_name(way);
+	size_t len = strlen(name);
+
+	return strncmp(line, name, len) == 0 && line[len] == ':';
 }
 
 bool
@@ -72,20 +102,19 @@ ssh_lines_put(struct ssh_lines *lines, char byte)
 }
 
 void
-ssh_explain(
-    int status, const char *relay, const char *line, const char *does_not, struct view_bye *bye)
+ssh_explain(int status, const struct ssh_way *way, const char *relay, const char *line,
+    const char *does_not, struct view_bye *bye)
 {
-	const char *prefix = "mirrord: ";
-
 	bye->status = EX_UNAVAILABLE;
 	// 64, or 127 with a line of its own: a mirrord that does not know what it was asked for
-	if (status == EX_USAGE || (status == EXIT_NOT_FOUND && strstr(line, prefix) == line)) {
+	if (status == EX_USAGE || (status == EXIT_NOT_FOUND && is_remotes(way, line))) {
 		bye->status = EX_PROTOCOL;
 		snprintf(bye->text, sizeof(bye->text),
 		    "the mirrord on %.100s is older than this one and %s", relay, does_not);
 	} else if (status == EXIT_NOT_FOUND) {
 		snprintf(bye->text, sizeof(bye->text),
-		    "there is no mirrord on %.100s, or not in the PATH of its shell", relay);
+		    "there is no %.60s on %.100s, or not in the PATH of its shell (--remote)",
+		    ssh_remote_name(way), relay);
 	} else if (status == EXIT_SSH) {
 		snprintf(bye->text, sizeof(bye->text), "ssh did not reach %.100s", relay);
 	} else {

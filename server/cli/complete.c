@@ -117,7 +117,7 @@ read_form(struct form *form, const struct complete_command *command, const char 
 	form->count = 0;
 	while (form->count < PARTS && next_token(&args, token)) {
 		if (!first && !form->count && command->name &&
-		    (strcmp(token, "mirrord") == 0 || strcmp(token, command->name) == 0))
+		    (strcmp(token, MIRRORD_NAME) == 0 || strcmp(token, command->name) == 0))
 			continue;
 		if (strcmp(token, "OPTION") == 0)
 			read_options(form, command->help);

@@ -25,7 +25,7 @@ struct options {
 static int
 fail(int status, const char *what, const char *why)
 {
-	fprintf(stderr, "mirrord: %s%s%s\n", what, *why ? ": " : "", why);
+	fprintf(stderr, MIRRORD_NAME ": %s%s%s\n", what, *why ? ": " : "", why);
 	return status;
 }
 

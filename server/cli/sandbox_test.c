@@ -93,7 +93,7 @@ report(enum sandbox_role role, long nr, const char *what)
 {
 	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)nr);
 
-	fprintf(stderr, "mirrord: %s: call %ld (%s) %s\n", role_names[role], nr,
+	fprintf(stderr, MIRRORD_NAME ": %s: call %ld (%s) %s\n", role_names[role], nr,
 	    name ? name : "no name", what);
 	free(name);
 	return 1;
@@ -189,7 +189,7 @@ cmd_sandbox_test(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 #ifdef MIRRORD_SANITIZED
-	fputs("mirrord: this build is sanitized, and its list a wider one\n", stderr);
+	fputs(MIRRORD_NAME ": this build is sanitized, and its list a wider one\n", stderr);
 	return EX_UNAVAILABLE;
 #endif
 	setvbuf(stdout, NULL, _IOLBF, 0); // nothing buffered for the children to print again

@@ -37,7 +37,7 @@ show_bytes(const void *data, size_t len)
 		if (wrote < 0 && errno == EINTR)
 			continue;
 		if (wrote < 0) {
-			fprintf(stderr, "mirrord: cannot write: %s\n", strerror(errno));
+			fprintf(stderr, MIRRORD_NAME ": cannot write: %s\n", strerror(errno));
 			return EX_IOERR;
 		}
 		from += wrote;

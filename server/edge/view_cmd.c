@@ -41,7 +41,7 @@ struct options {
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	return status;
 }
 
@@ -206,7 +206,7 @@ find(const struct options *options, struct session *session, bool *left)
 			return pick(options, session, left);
 		if (status != EX_UNAVAILABLE || !options->wait)
 			return fail(status, why);
-		fprintf(stderr, "mirrord: %s; waiting for it, q leaves\n", why);
+		fprintf(stderr, MIRRORD_NAME ": %s; waiting for it, q leaves\n", why);
 		*left = !wait_for(options->name, options->pass.until);
 		if (*left)
 			return EX_OK;
@@ -411,15 +411,18 @@ cmd_view(int argc, char **argv)
 	if (status != EX_OK)
 		return status;
 	if (isatty(STDOUT_FILENO) && options.frames)
-		return fail(EX_USAGE, "frames are not for a terminal: mirrord watch asks for them");
+		return fail(EX_USAGE,
+		    "frames are not for a terminal: " MIRRORD_NAME " watch asks for them");
 	if (options.frames || (!isatty(STDOUT_FILENO) && frames_wanted()))
 		return serve_frames(&options);
 	if (!isatty(STDOUT_FILENO))
 		return fail(EX_USAGE,
 		    getenv("SSH_CONNECTION")
-			? "standard output is not a terminal: use ssh -t to watch, or mirrord "
+			? "standard output is not a terminal: use ssh -t to watch, or " MIRRORD_NAME
+			  " "
 			  "dump for the screen as it is now"
-			: "standard output is not a terminal: mirrord dump prints the screen as "
+			: "standard output is not a terminal: " MIRRORD_NAME
+			  " dump prints the screen as "
 			  "it is now");
 	status = find(&options, &session, &left);
 	if (status != EX_OK || left)

@@ -34,7 +34,7 @@ guest_fail(int status, const char *format, ...)
 	va_list args;
 
 	fflush(stdout); // what it is about stands above it
-	fputs("mirrord: ", stderr);
+	fputs(MIRRORD_NAME ": ", stderr);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);

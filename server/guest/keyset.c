@@ -107,7 +107,7 @@ take_line(struct keyset *set, const char *from, size_t number, const char *line,
 
 	if (verdict != SSHKEY_OK) {
 		if (*last)
-			fprintf(stderr, "mirrord: left out: %s\n", last);
+			fprintf(stderr, MIRRORD_NAME ": left out: %s\n", last);
 		snprintf(last, KEYSET_WHY, "line %zu of %.300s %s", number, from, why);
 		return verdict == SSHKEY_BAD ? EX_DATAERR : EX_OK;
 	}
@@ -142,7 +142,7 @@ take_lines(struct keyset *set, const char *from, char why[KEYSET_WHY])
 		return EX_DATAERR;
 	}
 	if (status == EX_OK && *why)
-		fprintf(stderr, "mirrord: left out: %s\n", why);
+		fprintf(stderr, MIRRORD_NAME ": left out: %s\n", why);
 	return status;
 }
 

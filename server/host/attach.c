@@ -29,7 +29,7 @@
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	return status;
 }
 
@@ -203,8 +203,8 @@ parse_options(int argc, char **argv, const char **key, const char **notify, cons
 		*(option == KEY ? key : notify) = optarg;
 	}
 	if (optind + 1 < argc)
-		return fail(
-		    EX_USAGE, "usage: mirrord attach [--detach-key=KEY] [--notify=WAY] [NAME]");
+		return fail(EX_USAGE,
+		    "usage: " MIRRORD_NAME " attach [--detach-key=KEY] [--notify=WAY] [NAME]");
 	*name = optind < argc ? argv[optind] : NULL;
 	return EX_OK;
 }
@@ -231,7 +231,7 @@ attach(const char *key, const char *notify, const char *name)
 	status = front_run(&front, session.name, what);
 	front_fini(&front);
 	if (*what)
-		fprintf(stderr, "mirrord: %s\n", what);
+		fprintf(stderr, MIRRORD_NAME ": %s\n", what);
 	return status;
 }
 
@@ -245,7 +245,8 @@ cmd_attach(int argc, char **argv)
 		return status;
 	if (outer && *outer) {
 		fprintf(stderr,
-		    "mirrord: this is inside the session \"%.64s\" already: sessions do not nest. "
+		    MIRRORD_NAME
+		    ": this is inside the session \"%.64s\" already: sessions do not nest. "
 		    "Attach from another terminal\n",
 		    outer);
 		return EX_USAGE;

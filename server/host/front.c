@@ -445,8 +445,8 @@ describe(const struct loop *loop, const char *name, char what[SESSION_WHY])
 	switch (loop->ending) {
 	case ENDED: return loop->status;
 	case DETACHED:
-		snprintf(what, SESSION_WHY, "detached; `mirrord attach %s` takes the session back",
-		    name);
+		snprintf(what, SESSION_WHY,
+		    "detached; `" MIRRORD_NAME " attach %s` takes the session back", name);
 		return EX_OK;
 	case TAKEN:
 		snprintf(
@@ -458,7 +458,8 @@ describe(const struct loop *loop, const char *name, char what[SESSION_WHY])
 	case HUNG_UP: return 128 + SIGHUP;
 	default:
 		snprintf(what, SESSION_WHY,
-		    "stopped by a signal; `mirrord attach %s` takes the session back", name);
+		    "stopped by a signal; `" MIRRORD_NAME " attach %s` takes the session back",
+		    name);
 		return 128 + loop->status;
 	}
 }

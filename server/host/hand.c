@@ -28,7 +28,7 @@ struct hand {
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	return status;
 }
 
@@ -301,8 +301,9 @@ kick(struct hand *hand, const struct words *words)
 		return fail(EX_NOPERM, "that is your own view: q in it leaves");
 	if (words->ban)
 		return rule(hand, ORDER_BAN, words->text);
-	fprintf(
-	    stderr, "mirrord: nobody called \"%.64s\" watches; see `mirrord who`\n", words->text);
+	fprintf(stderr,
+	    MIRRORD_NAME ": nobody called \"%.64s\" watches; see `" MIRRORD_NAME " who`\n",
+	    words->text);
 	return EX_NOUSER;
 }
 
@@ -321,7 +322,7 @@ about_guest(const char *command, int argc, char **argv, const struct option *opt
 	int status = parse(command, argc, argv, options, &words);
 
 	if (status == EX_OK && (!*words.text || argc - optind > 1))
-		status = fail(EX_USAGE, "name one guest, as `mirrord who` does");
+		status = fail(EX_USAGE, "name one guest, as `" MIRRORD_NAME " who` does");
 	if (status == EX_OK) {
 		status = hand_open(&hand, command, words.session);
 		if (status == EX_OK)
@@ -351,9 +352,11 @@ lend(struct hand *hand, const struct words *words)
 	}
 	if (status == EX_OK && !person) {
 		fprintf(stderr,
-		    found ? "mirrord: %s may only watch: it takes a key with --role=pair, and "
-			    "view on this machine\n"
-			  : "mirrord: nobody called \"%.64s\" watches; see `mirrord who`\n",
+		    found ? MIRRORD_NAME
+			": %s may only watch: it takes a key with --role=pair, and "
+			"view on this machine\n"
+			  : MIRRORD_NAME ": nobody called \"%.64s\" watches; see `" MIRRORD_NAME
+					 " who`\n",
 		    words->text);
 		status = found ? EX_NOPERM : EX_NOUSER;
 	}

@@ -37,7 +37,7 @@ struct host {
 	const char *on_event; // a command to run then, or NULL
 	bool ask;             // about everybody who wants to watch
 	const char *relay;    // to publish at, or NULL
-	const char *ssh;      // how to get there, or NULL
+	struct ssh_way way;   // how to get there
 	struct publishing publishing;
 	char *const *argv;
 	struct session session;
@@ -49,7 +49,7 @@ struct host {
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	return status;
 }
 
@@ -74,14 +74,14 @@ default_command(void)
 static int
 parse_options(struct host *host, int argc, char **argv)
 {
-	enum { DETACH = 256, SIZE, KEY, WEB, NOTIFY, ON_EVENT, ASK, PUBLISH, SSH };
+	enum { DETACH = 256, SIZE, KEY, WEB, NOTIFY, ON_EVENT, ASK, PUBLISH, SSH, REMOTE };
 	static const struct option options[] = {{"name", required_argument, NULL, 'n'},
 	    {"detach", no_argument, NULL, DETACH}, {"size", required_argument, NULL, SIZE},
 	    {"detach-key", required_argument, NULL, KEY}, {"web", optional_argument, NULL, WEB},
 	    {"notify", required_argument, NULL, NOTIFY},
 	    {"on-event", required_argument, NULL, ON_EVENT}, {"ask", no_argument, NULL, ASK},
 	    {"publish", required_argument, NULL, PUBLISH}, {"ssh", required_argument, NULL, SSH},
-	    {0}};
+	    {"remote", required_argument, NULL, REMOTE}, {0}};
 	int option;
 
 	opterr = 0;
@@ -99,7 +99,8 @@ parse_options(struct host *host, int argc, char **argv)
 		case ON_EVENT: host->on_event = optarg; break;
 		case ASK: host->ask = true; break;
 		case PUBLISH: host->relay = optarg; break;
-		case SSH: host->ssh = optarg; break;
+		case SSH: host->way.ssh = optarg; break;
+		case REMOTE: host->way.remote = optarg; break;
 		default: return option_bad(NULL, option, argv);
 		}
 	}
@@ -115,7 +116,8 @@ check_options(struct host *host)
 
 	if (outer && *outer) {
 		fprintf(stderr,
-		    "mirrord: this is inside the session \"%.64s\" already: sessions do not nest. "
+		    MIRRORD_NAME
+		    ": this is inside the session \"%.64s\" already: sessions do not nest. "
 		    "Leave it first, or start the other one from another terminal\n",
 		    outer);
 		return EX_USAGE;
@@ -125,8 +127,8 @@ check_options(struct host *host)
 	if (host->size && !host->detach)
 		return fail(
 		    EX_USAGE, "--size goes with --detach: a terminal has a size of its own");
-	if (host->ssh && !host->relay)
-		return fail(EX_USAGE, "--ssh goes with --publish");
+	if ((host->way.ssh || host->way.remote) && !host->relay)
+		return fail(EX_USAGE, "--ssh and --remote go with --publish");
 	if (host->detach && !front_key(&host->front, host->key, why))
 		return fail(EX_USAGE, why);
 	if (host->detach && !option_size(host->size ? host->size : "0x0", &host->rows, &host->cols))
@@ -144,8 +146,8 @@ check_options(struct host *host)
 		host->cols = host->front.cols;
 		if (host->front.cut)
 			fprintf(stderr,
-			    "mirrord: the terminal is larger than a session can be, which is "
-			    "%ux%u\n",
+			    MIRRORD_NAME ": the terminal is larger than a session can be, which is "
+					 "%ux%u\n",
 			    (unsigned)host->cols, (unsigned)host->rows);
 	}
 	return EX_OK;
@@ -177,7 +179,7 @@ check_taken(const struct session *session, char why[SESSION_WHY])
 	snprintf(why, SESSION_WHY,
 	    "the name \"%s\" is taken by pid %d since %s. Choose another with -n NAME, or take "
 	    "that "
-	    "session with `mirrord attach %s`",
+	    "session with `" MIRRORD_NAME " attach %s`",
 	    session->name, (int)info.keeper, since, session->name);
 	return EX_CANTCREAT;
 }
@@ -334,7 +336,7 @@ run_front(struct host *host)
 	front_enter(&host->front, true);
 	status = front_run(&host->front, host->name, what);
 	if (*what)
-		fprintf(stderr, "mirrord: %s\n", what);
+		fprintf(stderr, MIRRORD_NAME ": %s\n", what);
 	return status;
 }
 
@@ -342,9 +344,9 @@ static void
 print_started(const struct host *host)
 {
 	printf("session \"%s\" runs in the background\n"
-	       "  watch it   mirrord view %s\n"
-	       "  take it    mirrord attach %s\n"
-	       "  end it     mirrord stop %s\n",
+	       "  watch it   " MIRRORD_NAME " view %s\n"
+	       "  take it    " MIRRORD_NAME " attach %s\n"
+	       "  end it     " MIRRORD_NAME " stop %s\n",
 	    host->name, host->name, host->name, host->name);
 }
 
@@ -353,7 +355,7 @@ static void
 start_web(const struct host *host)
 {
 	char listen[SESSION_WHY];
-	char *argv[] = {"mirrord", "web", "--detach", NULL, NULL, NULL};
+	char *argv[] = {MIRRORD_NAME, "web", "--detach", NULL, NULL, NULL};
 	int status = 0;
 	pid_t pid;
 
@@ -363,15 +365,15 @@ start_web(const struct host *host)
 	argv[4] = host->web_at ? (char *)(uintptr_t)host->name : NULL;
 	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) != 0 ||
 	    waitpid(pid, &status, 0) != pid || status != 0)
-		fprintf(stderr, "mirrord: the session runs without a gateway\n");
+		fprintf(stderr, MIRRORD_NAME ": the session runs without a gateway\n");
 }
 
 // Before there is a shell, for ssh may ask, or fail.
 static int
 start_publishing(struct host *host)
 {
-	int status = publish_session(&host->session, host->ssh ? host->ssh : "ssh", host->relay,
-	    (uint64_t)time(NULL), &host->publishing);
+	int status = publish_session(
+	    &host->session, &host->way, host->relay, (uint64_t)time(NULL), &host->publishing);
 
 	if (status != EX_OK) {
 		unlink(host->session.view);
@@ -406,11 +408,12 @@ run_session(struct host *host, char why[SESSION_WHY])
 	if (host->relay)
 		publish_go(&host->publishing);
 	if (host->on_event && start_hook(host, why) != EX_OK) {
-		fprintf(stderr, "mirrord: --on-event: %s\n", why); // the session runs without it
+		fprintf(
+		    stderr, MIRRORD_NAME ": --on-event: %s\n", why); // the session runs without it
 		*why = 0;
 	}
 	if (invite_here(&host->session, line))
-		fprintf(stderr, "mirrord: guests watch with   %s\n", line);
+		fprintf(stderr, MIRRORD_NAME ": guests watch with   %s\n", line);
 	if (!host->detach)
 		return run_front(host);
 	print_started(host);

@@ -85,11 +85,11 @@ notify_say(struct notify *notify, const char *text, uint64_t now_ms)
 	if (notify->way == NOTIFY_NONE || notify->waits.len + strlen(text) + 32 > NOTIFY_MAX)
 		return;
 	if (notify->way == NOTIFY_OSC9) {
-		buf_printf(&notify->waits, "\033]9;mirrord: %s\033\\", text);
+		buf_printf(&notify->waits, "\033]9;" MIRRORD_NAME ": %s\033\\", text);
 		return;
 	}
-	buf_printf(
-	    &notify->waits, "%s\033]2;mirrord: %s\033\\", notify->titled ? "" : "\033[22;2t", text);
+	buf_printf(&notify->waits, "%s\033]2;" MIRRORD_NAME ": %s\033\\",
+	    notify->titled ? "" : "\033[22;2t", text);
 	notify->titled = true;
 	notify->title_ms = now_ms + NOTIFY_TITLE_MS;
 }

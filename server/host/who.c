@@ -19,7 +19,7 @@
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	return status;
 }
 

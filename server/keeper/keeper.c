@@ -382,7 +382,7 @@ keeper_run(const struct keeper_options *options)
 
 	if (!k)
 		return EX_OSERR;
-	prctl(PR_SET_NAME, "mirrord-keeper");
+	prctl(PR_SET_NAME, MIRRORD_NAME "-keeper");
 	k->options = options;
 	error = prepare(k);
 	if (!error)

@@ -56,7 +56,7 @@ passes_env(const char *entry)
 static void
 run_mirror(struct keeper *k, int channel)
 {
-	char name[] = "mirrord", command[] = "mirror", path[] = "PATH=/usr/bin:/bin";
+	char name[] = MIRRORD_NAME, command[] = "mirror", path[] = "PATH=/usr/bin:/bin";
 	char *argv[] = {name, command, (char *)(uintptr_t)k->options->name, k->start_text, NULL};
 	char *envp[8] = {path};
 	size_t count = 1;

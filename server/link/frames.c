@@ -4,6 +4,7 @@
 #include "server/link/frames.h"
 
 #include "server/base/sandbox.h"
+#include "server/base/ssh.h"
 #include "server/base/until.h"
 #include "server/edge/upstream.h"
 #include "server/link/sight.h"
@@ -46,7 +47,7 @@ frames_wanted(void)
 {
 	const char *command = getenv("SSH_ORIGINAL_COMMAND"); // raw from the guest
 
-	return command && strcmp(command, LINK_COMMAND) == 0;
+	return ssh_asks_for(command, LINK_COMMAND);
 }
 
 // Writes what standard output takes. False: it takes no more now, or nobody is there (`*gone`).

@@ -312,11 +312,12 @@ on_stream(uv_poll_t *poll, int status, int events)
 
 // ---- what ssh says -----------------------------------------------------------------------------
 
-// Before the first screen ssh's words are the guest's; not mirrord's there, for which we have our own.
+// Before the first screen ssh's words are the guest's; not the program's there, for which we have our own.
 static void
 on_line(struct watch *watch)
 {
-	if (!watch->shown && *watch->lines.part && !strstr(watch->lines.part, "mirrord"))
+	if (!watch->shown && *watch->lines.part &&
+	    !strstr(watch->lines.part, ssh_remote_name(&watch->options.way)))
 		fprintf(stderr, "%s\n", watch->lines.part);
 	*watch->lines.part = '\0';
 }
@@ -393,7 +394,7 @@ explain(struct watch *watch, int status)
 {
 	struct view_bye bye;
 
-	ssh_explain(status, watch->options.relay, watch->lines.line,
+	ssh_explain(status, &watch->options.way, watch->options.relay, watch->lines.line,
 	    "does not send frames; watch with ssh -t instead", &bye);
 	end(watch, bye.status, bye.text);
 }

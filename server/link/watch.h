@@ -3,11 +3,13 @@
 // the link is lost.
 #pragma once
 
+#include "server/base/ssh.h"
 #include "server/edge/view.h"
 #include "server/link/dialer.h"
 #include "server/link/linkproto.h"
 
 struct watch_options {
+	struct ssh_way way;
 	const char *relay;   // as ssh takes it, for messages; borrowed
 	const char *session; // its name, or empty; borrowed
 	struct link_limits limits;

@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 struct options {
-	const char *ssh, *relay, *session;
+	struct ssh_way way;
+	const char *relay, *session;
 	struct link_limits limits;
 };
 
@@ -30,7 +31,7 @@ struct ends {
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	return status;
 }
 
@@ -38,11 +39,11 @@ static int
 parse(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {{"budget", required_argument, NULL, 'b'},
-	    {"max-fps", required_argument, NULL, 'm'}, {"ssh", required_argument, NULL, 's'},
-	    {NULL, 0, NULL, 0}};
+	    {"max-fps", required_argument, NULL, 'm'}, {"remote", required_argument, NULL, 'r'},
+	    {"ssh", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
 	int option;
 
-	*options = (struct options){.ssh = "ssh", .session = ""};
+	*options = (struct options){.session = ""};
 	optind = 1;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
@@ -55,7 +56,8 @@ parse(int argc, char **argv, struct options *options)
 			if (!option_max_fps(optarg, &options->limits.max_fps))
 				return EX_USAGE;
 			break;
-		case 's': options->ssh = optarg; break;
+		case 'r': options->way.remote = optarg; break;
+		case 's': options->way.ssh = optarg; break;
 		default: return option_bad("watch", option, argv);
 		}
 	}
@@ -110,8 +112,10 @@ watch_on(struct guest_tty *tty, struct dialer *dialer, const struct options *opt
 	struct ends ends = {0};
 	struct view_options view_options = {
 	    .caps = &caps, .user = &ends, .painted = on_painted, .ask = on_ask};
-	struct watch_options watch_options = {
-	    .relay = options->relay, .session = options->session, .limits = options->limits};
+	struct watch_options watch_options = {.way = options->way,
+	    .relay = options->relay,
+	    .session = options->session,
+	    .limits = options->limits};
 	int status;
 
 	guest_tty_size(tty, &view_options.rows, &view_options.cols);
@@ -139,7 +143,7 @@ cmd_watch(int argc, char **argv)
 
 	if (status != EX_OK)
 		return status;
-	if (!ssh_argv_init(&ssh, options.ssh, options.relay, LINK_COMMAND, again))
+	if (!ssh_argv_init(&ssh, &options.way, options.relay, LINK_COMMAND, again))
 		return fail(
 		    EX_USAGE, "--ssh takes a command: up to 32 words, quoted as for a shell");
 	if (!isatty(STDOUT_FILENO))

@@ -501,17 +501,20 @@ cmd_mirror(int argc, char **argv)
 	struct sandbox_state sandbox;
 
 	if (argc != 3) {
-		fputs("mirrord: mirror is started by mirrord itself\n", stderr);
+		fputs(MIRRORD_NAME ": mirror is started by " MIRRORD_NAME " itself\n", stderr);
 		return EX_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	want_fds();
 	if (!start(&mirror, argv[1], strtoull(argv[2], NULL, 10))) {
-		fputs("mirrord: mirror is started by mirrord itself, with fds 3 and 4\n", stderr);
+		fputs(MIRRORD_NAME ": mirror is started by " MIRRORD_NAME
+				   " itself, with fds 3 and 4\n",
+		    stderr);
 		return EX_USAGE;
 	}
 	if (!sandbox_enter(SANDBOX_MIRROR, &sandbox)) {
-		fprintf(stderr, "mirrord: cannot lock the mirror down: %s\n", strerror(errno));
+		fprintf(
+		    stderr, MIRRORD_NAME ": cannot lock the mirror down: %s\n", strerror(errno));
 		return EX_OSERR;
 	}
 	put_numbers(&mirror, MIRROR_READY, NULL, 0);

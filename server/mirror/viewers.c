@@ -345,7 +345,7 @@ viewers_printed(const struct viewers *viewers)
 void
 viewers_tell_version(struct viewers *viewers, const char *text)
 {
-	char line[LIMIT_TEXT + 16] = "mirrord: ";
+	char line[LIMIT_TEXT + sizeof(MIRRORD_NAME) + 8] = MIRRORD_NAME ": ";
 	size_t len;
 
 	if (viewers->told_version)

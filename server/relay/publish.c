@@ -46,7 +46,7 @@ in_background(const struct publish_options *options, const struct dialer *dialer
 {
 	static struct publish publish; // for the leak checker; nothing else names it
 
-	daemon_begin("mirrord-publish", report_fd, dialer->fd);
+	daemon_begin(MIRRORD_NAME "-publish", report_fd, dialer->fd);
 	publish.options = options;
 	publish.dialer = *dialer;
 	publish.report_fd = report_fd;

@@ -4,11 +4,13 @@
 #pragma once
 
 #include "server/base/session.h"
+#include "server/base/ssh.h"
 #include "server/link/linkproto.h"
 
 #include <stdbool.h>
 
 struct publish_options {
+	struct ssh_way way;
 	const char *relay;       // [USER@]RELAY as ssh takes it; borrowed, as the rest
 	const char *path;        // of the session's view socket
 	char *const *first;      // ssh, with the terminal to ask questions on,
@@ -22,7 +24,7 @@ struct publishing {
 };
 
 // All of it for a session of ours: `start` is when it began (unix seconds).
-int publish_session(const struct session *session, const char *ssh, const char *relay,
+int publish_session(const struct session *session, const struct ssh_way *way, const char *relay,
     uint64_t start, struct publishing *publishing);
 
 // Starts it, and waits until the relay has taken the session, however long ssh asks for: what ssh

@@ -21,7 +21,8 @@
 #include <unistd.h>
 
 struct options {
-	const char *ssh, *relay;
+	struct ssh_way way;
+	const char *relay;
 	const char *name; // of the session, or NULL
 	bool stop;
 };
@@ -29,7 +30,7 @@ struct options {
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	return status;
 }
 
@@ -97,12 +98,12 @@ introduce(struct link_publish *who, const char *name, const char *relay, uint64_
 }
 
 int
-publish_session(const struct session *session, const char *ssh, const char *relay, uint64_t start,
-    struct publishing *publishing)
+publish_session(const struct session *session, const struct ssh_way *way, const char *relay,
+    uint64_t start, struct publishing *publishing)
 {
 	// Another connection, not another stream of one that may be dead.
 	static char *const again[] = {"-o", "ConnectTimeout=10", "-o", "ControlPath=none", NULL};
-	struct publish_options options = {.relay = relay, .path = session->view};
+	struct publish_options options = {.way = *way, .relay = relay, .path = session->view};
 	char text[LIMIT_TEXT + 1], line[INVITE_LINE];
 	struct ssh_argv argv;
 	int status;
@@ -110,7 +111,7 @@ publish_session(const struct session *session, const char *ssh, const char *rela
 	if (*relay == '-' || !*relay || !view_text_clean(relay, strlen(relay)))
 		return fail(EX_USAGE, "the relay's name must be one that can be printed, and not "
 				      "begin with -");
-	if (!ssh_argv_init(&argv, ssh, relay, PUBLISH_COMMAND, again))
+	if (!ssh_argv_init(&argv, way, relay, PUBLISH_COMMAND, again))
 		return fail(
 		    EX_USAGE, "--ssh takes a command: up to 32 words, quoted as for a shell");
 	options.first = argv.first;
@@ -122,8 +123,9 @@ publish_session(const struct session *session, const char *ssh, const char *rela
 		return fail(status, text);
 	invite_published(relay, line);
 	fprintf(stderr,
-	    "mirrord: published at %s as %s; mirrord publish --stop %s ends that\n"
-	    "mirrord: guests of that relay watch with   %s\n",
+	    MIRRORD_NAME ": published at %s as %s; " MIRRORD_NAME
+			 " publish --stop %s ends that\n" MIRRORD_NAME
+			 ": guests of that relay watch with   %s\n",
 	    relay, publishing->name, relay, line);
 	return EX_OK;
 }
@@ -133,16 +135,18 @@ publish_session(const struct session *session, const char *ssh, const char *rela
 static int
 parse(int argc, char **argv, struct options *options)
 {
-	static const struct option longs[] = {{"ssh", required_argument, NULL, 's'},
-	    {"stop", no_argument, NULL, 'x'}, {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"remote", required_argument, NULL, 'r'},
+	    {"ssh", required_argument, NULL, 's'}, {"stop", no_argument, NULL, 'x'},
+	    {NULL, 0, NULL, 0}};
 	int option;
 
-	*options = (struct options){.ssh = "ssh"};
+	*options = (struct options){.name = NULL};
 	optind = 1;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		switch (option) {
-		case 's': options->ssh = optarg; break;
+		case 'r': options->way.remote = optarg; break;
+		case 's': options->way.ssh = optarg; break;
 		case 'x': options->stop = true; break;
 		default: return option_bad("publish", option, argv);
 		}
@@ -195,7 +199,7 @@ cmd_publish(int argc, char **argv)
 	if (status != EX_OK)
 		return fail(status == EX_NOHOST ? EX_UNAVAILABLE : status, why);
 	status = publish_session(
-	    &session, options.ssh, options.relay, (uint64_t)info.start, &publishing);
+	    &session, &options.way, options.relay, (uint64_t)info.start, &publishing);
 	if (status == EX_OK)
 		publish_go(&publishing);
 	return status;

@@ -246,7 +246,8 @@ on_line(struct way *way)
 	struct ssh_lines *lines = &way->lines;
 	size_t len = strlen(lines->part);
 
-	if (!way->publish->published && len && !strstr(lines->part, "mirrord"))
+	if (!way->publish->published && len &&
+	    !strstr(lines->part, ssh_remote_name(&way->publish->options->way)))
 		publish_report(way->publish, REPORT_LINE, lines->part, len);
 	*lines->part = '\0';
 }
@@ -324,7 +325,7 @@ on_ended(struct way *way, int status)
 	close_poll(&way->errors, way->errors_fd);
 	if (publish->published || publish->over)
 		return;
-	ssh_explain(status, publish->options->relay, way->lines.line,
+	ssh_explain(status, &publish->options->way, publish->options->relay, way->lines.line,
 	    "takes no sessions; install the same on both sides", &bye);
 	publish_fail(publish, bye.status, bye.text);
 }

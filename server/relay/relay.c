@@ -10,6 +10,7 @@
 #include "server/base/daemon.h"
 #include "server/base/fdpass.h"
 #include "server/base/option.h"
+#include "server/base/ssh.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +47,7 @@ struct pushing {
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	return status;
 }
 
@@ -99,8 +100,8 @@ parse(int argc, char **argv, struct pushing *pushing)
 		}
 	}
 	if (optind < argc)
-		return fail(
-		    EX_USAGE, "relay takes `setup`, or nothing: see `mirrord relay --help`");
+		return fail(EX_USAGE,
+		    "relay takes `setup`, or nothing: see `" MIRRORD_NAME " relay --help`");
 	if (pushing->as && !session_name_ok(pushing->as, why))
 		return fail(EX_USAGE, why);
 	if (pushing->as &&
@@ -115,7 +116,7 @@ is_asked_for(void)
 {
 	const char *command = getenv("SSH_ORIGINAL_COMMAND");
 
-	return !command || strcmp(command, PUBLISH_COMMAND) == 0;
+	return !command || ssh_asks_for(command, PUBLISH_COMMAND);
 }
 
 // ---- the link's first words --------------------------------------------------------------------
@@ -232,7 +233,7 @@ in_child(struct relay_claim *claim)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	prctl(PR_SET_NAME, "mirrord-relay");
+	prctl(PR_SET_NAME, MIRRORD_NAME "-relay");
 	_exit(relay_serve(claim));
 }
 
@@ -293,7 +294,7 @@ keep(struct relay_claim *claim)
 static void
 become_keeper(struct relay_claim *claim)
 {
-	daemon_begin("mirrord-keeper", claim->view_fd, claim->control_fd);
+	daemon_begin(MIRRORD_NAME "-keeper", claim->view_fd, claim->control_fd);
 	want_fds();
 	keep(claim);
 }
@@ -312,8 +313,8 @@ has_room(const struct relay_claim *claim, char why[SESSION_WHY])
 	if (used < CONFINED_MAX)
 		return true;
 	snprintf(why, SESSION_WHY,
-	    "%s has %d sessions here already; end one of them: mirrord publish --stop", claim->as,
-	    CONFINED_MAX);
+	    "%s has %d sessions here already; end one of them: " MIRRORD_NAME " publish --stop",
+	    claim->as, CONFINED_MAX);
 	return false;
 }
 
@@ -434,8 +435,8 @@ relay_publish(int argc, char **argv)
 		return fail(EX_NOPERM, "this key publishes sessions and does nothing else");
 	if (isatty(STDIN_FILENO) || isatty(STDOUT_FILENO))
 		return fail(EX_USAGE,
-		    "this is what `mirrord publish` runs on a relay; to make this "
-		    "machine one, run mirrord relay setup");
+		    "this is what `" MIRRORD_NAME " publish` runs on a relay; to make this "
+		    "machine one, run " MIRRORD_NAME " relay setup");
 	signal(SIGPIPE, SIG_IGN);
 	ioctl(STDIN_FILENO, FIONBIO, &nonblocking);
 	ioctl(STDOUT_FILENO, FIONBIO, &nonblocking);

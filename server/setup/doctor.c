@@ -106,7 +106,7 @@ print_json(const struct doctor *doctor)
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: doctor: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": doctor: %s\n", text);
 	return status;
 }
 

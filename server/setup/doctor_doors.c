@@ -86,7 +86,7 @@ unanswered(struct doors *doors)
 
 // ---- doors ---------------------------------------------------------------------------------------
 
-#define FORCE "force a command on the key: restrict,pty,command=\"mirrord view ...\""
+#define FORCE "force a command on the key: restrict,pty,command=\"" MIRRORD_NAME " view ...\""
 #define RESTRICT "write restrict,pty in front of the key's options, or DisableForwarding yes"
 
 static void
@@ -210,7 +210,8 @@ try_agent(struct doors *doors)
 		    RESTRICT);
 	else
 		doctor_add(doors->doctor, DOCTOR_UNKNOWN,
-		    "the key's line allows it; `mirrord doctor` on the relay knows whether sshd "
+		    "the key's line allows it; `" MIRRORD_NAME
+		    " doctor` on the relay knows whether sshd "
 		    "does");
 	free(log);
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GOOD_OPTIONS "restrict,pty,command=\"mirrord view --as NAME\""
+#define GOOD_OPTIONS "restrict,pty,command=\"" MIRRORD_NAME " view --as NAME\""
 
 struct look {
 	struct doctor *doctor;
@@ -69,7 +69,8 @@ judge_guest(const struct look *look, const struct authkeys_line *line, const str
 	}
 	if (!publisher && (!may->has_command || !relay_login_runs(may->command, "view")))
 		hole(look, line, "write " GOOD_OPTIONS " in front of the key",
-		    may->has_command ? "the key runs something else than `mirrord view`: %.100s"
+		    may->has_command ? "the key runs something else than `" MIRRORD_NAME
+				       " view`: %.100s"
 				     : "nothing is forced on the key%s",
 		    may->command);
 	// sshd_config as `relay setup` writes it refuses these for all keys; one line of defence is enough
@@ -92,7 +93,7 @@ static bool
 is_guests(const struct look *look, const struct authkeys_line *line, const struct keyopts *may)
 {
 	return look->account->guests || line->managed ||
-	       (may->has_command && strstr(may->command, "mirrord"));
+	       (may->has_command && strstr(may->command, MIRRORD_NAME));
 }
 
 static void

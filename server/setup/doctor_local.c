@@ -268,9 +268,9 @@ look_at_forced(struct doctor *doctor, const char *config)
 		doctor_add(doctor, DOCTOR_OK, "ForceCommand %s", value);
 		return;
 	}
-	doctor_add(
-	    doctor, DOCTOR_HOLE, "ForceCommand is %.200s, and not `mirrord relay login`", value);
-	doctor_advise(doctor, "mirrord relay setup, and look what stands before its file");
+	doctor_add(doctor, DOCTOR_HOLE,
+	    "ForceCommand is %.200s, and not `" MIRRORD_NAME " relay login`", value);
+	doctor_advise(doctor, MIRRORD_NAME " relay setup, and look what stands before its file");
 }
 
 static void

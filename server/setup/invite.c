@@ -130,7 +130,9 @@ print_here(const struct session *session)
 		invite_here(session, line);
 		count = print_guests(guests_of(session), session, line);
 		if (!count)
-			printf("%s\n    nobody has a key yet: mirrord guest add, as root\n", line);
+			printf("%s\n    nobody has a key yet: " MIRRORD_NAME
+			       " guest add, as root\n",
+			    line);
 		return 1;
 	}
 	account = getpwuid(session->owner);
@@ -155,7 +157,8 @@ print_published(const struct session *session)
 			if (strcmp(person->via, "publish") != 0)
 				continue;
 			invite_published(person->name, line);
-			printf("%s\n    whom that relay lets in, until mirrord publish --stop %s\n",
+			printf("%s\n    whom that relay lets in, until " MIRRORD_NAME
+			       " publish --stop %s\n",
 			    line, person->name);
 			count++;
 		}
@@ -167,7 +170,7 @@ print_published(const struct session *session)
 static int
 fail(int status, const char *text)
 {
-	fprintf(stderr, "mirrord: %s\n", text);
+	fprintf(stderr, MIRRORD_NAME ": %s\n", text);
 	return status;
 }
 
@@ -192,6 +195,7 @@ cmd_invite(int argc, char **argv)
 		return fail(status, why);
 	if (print_published(&session) + print_here(&session) > 0)
 		return EX_OK;
-	return fail(EX_UNAVAILABLE, "nobody has a way to this session yet: mirrord guest add lets "
-				    "somebody in here, mirrord publish shows it at a relay");
+	return fail(EX_UNAVAILABLE,
+	    "nobody has a way to this session yet: " MIRRORD_NAME " guest add lets "
+	    "somebody in here, " MIRRORD_NAME " publish shows it at a relay");
 }

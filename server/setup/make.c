@@ -23,7 +23,7 @@ make_init(struct make *make, const char *record, bool dry)
 
 	*make = (struct make){.dry = dry};
 	if (!record_load(&make->record, record, why)) {
-		fprintf(stderr, "mirrord: %s\n", why);
+		fprintf(stderr, MIRRORD_NAME ": %s\n", why);
 		return false;
 	}
 	make->found = make->record.count;
@@ -58,7 +58,7 @@ in_the_way(const char *format, ...)
 {
 	va_list args;
 
-	fputs("mirrord: relay setup: ", stderr);
+	fputs(MIRRORD_NAME ": relay setup: ", stderr);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
@@ -315,7 +315,7 @@ make_take_back(struct make *make)
 {
 	if (make->dry || (make->record.count == make->found && !make->before_count))
 		return;
-	fputs("mirrord: relay setup: what was done is taken back\n", stderr);
+	fputs(MIRRORD_NAME ": relay setup: what was done is taken back\n", stderr);
 	for (size_t i = make->before_count; i-- > 0;)
 		restore_file(make, make->before[i].path, make->before[i].text);
 	if (undo_from(make, make->found))

@@ -102,7 +102,8 @@ relay_login_command(const char *text, size_t len, const char *auth, char why[REL
 static int
 refuse(int status, const char *why)
 {
-	fprintf(stderr, "mirrord: this relay cannot let you in: %s; tell whoever runs it\n", why);
+	fprintf(
+	    stderr, MIRRORD_NAME ": this relay cannot let you in: %s; tell whoever runs it\n", why);
 	return status;
 }
 
@@ -116,7 +117,7 @@ split_own(const char *command, const char *what, char *words[LOGIN_WORDS])
 
 	name = name ? name + 1 : count ? words[0] : "";
 	if (count >= 2 && strcmp(words[1], what) == 0 &&
-	    (strcmp(name, "mirrord") == 0 || strcmp(name, aside_own_name(path)) == 0))
+	    (strcmp(name, MIRRORD_NAME) == 0 || strcmp(name, aside_own_name(path)) == 0))
 		return count;
 	while (count)
 		free(words[--count]);
@@ -143,7 +144,7 @@ run(const char *command)
 	int status;
 
 	if (!count)
-		return refuse(EX_NOPERM, "the command of your key is not `mirrord view`");
+		return refuse(EX_NOPERM, "the command of your key is not `" MIRRORD_NAME " view`");
 	status = cmd_view((int)count - 1, words + 1);
 	while (count)
 		free(words[--count]);
@@ -159,8 +160,9 @@ relay_login(int argc, char **argv)
 	int status;
 
 	if (argc != 2 || !path) {
-		fprintf(stderr, "mirrord: relay login is for sshd, with the file of keys and "
-				"ExposeAuthInfo; see `mirrord relay --help`\n");
+		fprintf(stderr,
+		    MIRRORD_NAME ": relay login is for sshd, with the file of keys and "
+				 "ExposeAuthInfo; see `" MIRRORD_NAME " relay --help`\n");
 		return EX_USAGE;
 	}
 	keys = record_read_file(argv[1], &keys_len);

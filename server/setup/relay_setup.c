@@ -30,7 +30,8 @@
 #define SNIPPET "/etc/ssh/sshd_config.d/mirrord.conf"
 #define HOSTS_MAX 64 // as many directories as viewers look through
 #define MADE_BY                                                                                    \
-	"# Made by `mirrord relay setup`, which writes it anew; `mirrord relay setup --undo` "     \
+	"# Made by `" MIRRORD_NAME " relay setup`, which writes it anew; `" MIRRORD_NAME           \
+	" relay setup --undo` "                                                                    \
 	"removes it.\n"
 
 struct relay {
@@ -49,7 +50,7 @@ fail(int status, const char *format, ...)
 {
 	va_list args;
 
-	fputs("mirrord: relay setup: ", stderr);
+	fputs(MIRRORD_NAME ": relay setup: ", stderr);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
@@ -315,14 +316,14 @@ print_next(const struct relay *relay)
 	gethostname(name, sizeof(name) - 1);
 	// `guest add` by root is about the account guest by itself.
 	if (strcmp(relay->user, RELAY_GUEST) == 0)
-		puts("Guests are let in with:   mirrord guest add --github=THEIR-NAME");
+		puts("Guests are let in with:   " MIRRORD_NAME " guest add --github=THEIR-NAME");
 	else
-		printf("Guests are let in with:   mirrord guest add --github=THEIR-NAME "
+		printf("Guests are let in with:   " MIRRORD_NAME " guest add --github=THEIR-NAME "
 		       "--authorized-keys=" STATE "/%s/.ssh/authorized_keys\n",
 		    relay->user);
 	printf("and watch with:           ssh -C %s@%s\n", relay->user, name);
 	if (!relay->host_count)
-		puts("Whose sessions they see:  mirrord relay setup --host=USER");
+		puts("Whose sessions they see:  " MIRRORD_NAME " relay setup --host=USER");
 }
 
 static int

@@ -61,6 +61,17 @@ def ssh_of(guest):
 # ---- watching -----------------------------------------------------------------------------------
 
 
+def test_the_program_there_may_have_another_name(mirrord, link):
+    say, _ = cat(mirrord)
+    say("hello\n")
+    link("--remote=screenshare", wait_for="hello")  # a forced command does not mind
+    own = mirrord.folder / "elsewhere"
+    own.symlink_to(mirrord.binary)
+    link(f"--remote={own}", forced="restrict", wait_for="hello")
+    none = link("--remote=screenshare", forced="restrict")
+    assert none.wait_exit() == 69 and b"no screenshare on" in none.bytes()
+
+
 @pytest.mark.core
 def test_a_watcher_sees_the_hosts_screen(mirrord, link):
     say, _ = cat(mirrord)
