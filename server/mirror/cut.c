@@ -18,9 +18,12 @@ void
 cut_feed(struct cut *cut, uint64_t now, size_t len, bool more)
 {
 	cut->now = !more && len < CUT_SMALL_BYTES && quiet_before(cut, now);
-	if (cut->first == CUT_NEVER)
+	if (cut->first == CUT_NEVER) {
 		cut->first = now;
+		cut->bytes = 0;
+	}
 	cut->last = now;
+	cut->bytes += len;
 }
 
 void
@@ -47,6 +50,8 @@ earlier(uint64_t a, uint64_t b)
 uint64_t
 cut_due(const struct cut *cut)
 {
+	uint64_t gap =
+	    cut->bytes >= CUT_FLOOD_BYTES && cut->gap < CUT_FLOOD_MS ? CUT_FLOOD_MS : cut->gap;
 	uint64_t due = CUT_NEVER;
 
 	if (cut->now)
@@ -55,7 +60,7 @@ cut_due(const struct cut *cut)
 		due = earlier(cut->last + CUT_PAUSE_MS, cut->first + CUT_CAP_MS);
 	if (cut->sync != CUT_NEVER)
 		due = earlier(due, cut->sync + CUT_SYNC_MS);
-	return due < cut->done + cut->gap ? cut->done + cut->gap : due;
+	return due < cut->done + gap ? cut->done + gap : due;
 }
 
 bool

@@ -10,7 +10,12 @@
 // Reasons: design.md, "Pacing". All in milliseconds, but for the bytes.
 #define CUT_SMALL_BYTES 256 // a read below this, after quiet, is an echo: shown at once
 #define CUT_PAUSE_MS 2      // output stood still for so long: what was to be drawn is drawn
-#define CUT_CAP_MS 8    // from the first byte not shown: a pause that never comes must not starve
+#define CUT_CAP_MS 8 // from the first byte not shown: a pause that never comes must not starve
+// So much since the last frame is a flood, which nobody reads: what counts is how long printing takes. Its
+// frames are as far apart as a film's, for each, and what it wakes, also pushes what the model works on out
+// of the caches.
+#define CUT_FLOOD_BYTES (64u << 10)
+#define CUT_FLOOD_MS 33
 #define CUT_SYNC_MS 150 // a synchronized update (mode 2026) that does not end is ended
 // A frame wakes every viewer's process, and costs each 100 to 200 us. So many viewers keep frames a
 // millisecond apart, that a crowd takes less than a core from those who print.
@@ -20,6 +25,7 @@
 struct cut {
 	uint64_t first; // when the oldest byte not shown came, or CUT_NEVER
 	uint64_t last;  // when the newest byte came
+	size_t bytes;   // from `first` to `last`
 	uint64_t sync;  // when the open synchronized update was first seen, or CUT_NEVER
 	uint64_t done;  // when the last frame was cut that showed something new
 	uint64_t gap;   // from there to the next

@@ -59,13 +59,49 @@ a_stream_that_never_pauses_is_not_starved(void **state)
 
 	cut_init(&cut);
 	for (uint64_t now = T0; now < T0 + 1000; now++) {
-		cut_feed(&cut, now, 65536, true);
+		cut_feed(&cut, now, 2000, false);
 		if (cut_due(&cut) <= now) {
 			frames++;
 			cut_done(&cut, now, true);
 		}
 	}
 	assert_in_range(frames, 1000 / (CUT_CAP_MS + 2), 1000 / CUT_CAP_MS);
+}
+
+// Even if it pauses each time that its program has to wait for a processor.
+static void
+a_flood_gets_fewer_frames(void **state)
+{
+	struct cut cut;
+	int frames = 0;
+	(void)state;
+
+	cut_init(&cut);
+	for (uint64_t now = T0; now < T0 + 1000; now++) {
+		if (now % 10 < 5)
+			cut_feed(&cut, now, 65536, true);
+		if (cut_due(&cut) <= now) {
+			frames++;
+			cut_done(&cut, now, true);
+		}
+	}
+	assert_in_range(frames, 1000 / (CUT_FLOOD_MS + 10), 1000 / CUT_FLOOD_MS + 1);
+}
+
+static void
+what_comes_after_a_flood_is_shown_as_soon_as_ever(void **state)
+{
+	struct cut cut;
+	(void)state;
+
+	cut_init(&cut);
+	cut_feed(&cut, T0, 1 << 20, true);
+	cut_done(&cut, T0 + 1, true);
+	cut_feed(&cut, T0 + 2, 100, false);
+	assert_true(cut_due(&cut) == T0 + 2 + CUT_PAUSE_MS);
+	cut_done(&cut, T0 + 2 + CUT_PAUSE_MS, true);
+	cut_feed(&cut, T0 + 20, 3, false);
+	assert_true(cut_due(&cut) <= T0 + 20);
 }
 
 static void
@@ -136,6 +172,8 @@ main(void)
 	    cmocka_unit_test(a_second_echo_right_after_the_first_waits_for_a_pause),
 	    cmocka_unit_test(a_burst_is_cut_when_it_pauses),
 	    cmocka_unit_test(a_stream_that_never_pauses_is_not_starved),
+	    cmocka_unit_test(a_flood_gets_fewer_frames),
+	    cmocka_unit_test(what_comes_after_a_flood_is_shown_as_soon_as_ever),
 	    cmocka_unit_test(a_synchronized_update_that_does_not_end_is_ended),
 	    cmocka_unit_test(updates_that_follow_each_other_are_not_one_that_does_not_end),
 	    cmocka_unit_test(many_viewers_get_fewer_frames),
