@@ -52,14 +52,35 @@ grid_fini(struct grid *grid)
 	free(grid->row);
 	if (grid->blank != NULL)
 		row_unref(grid->blank);
+	if (grid->spare != NULL)
+		row_unref(grid->spare);
 	*grid = (struct grid){0};
+}
+
+// A row that leaves at the top is nearly always the next to be written: text that scrolls by needs
+// no memory but what it has.
+static void
+let_go(struct grid *grid, struct row *row)
+{
+	if (grid->spare == NULL && row->refs == 1 && row->cols == grid->cols)
+		grid->spare = row;
+	else
+		row_unref(row);
 }
 
 struct row *
 grid_write(struct grid *grid, size_t index)
 {
+	struct row **row = &grid->row[index];
+	struct row *spare = grid->spare;
+
 	assert(index < grid->rows);
-	return grid->row[index] = row_own(grid->row[index]);
+	if ((*row)->refs == 1 || spare == NULL || spare->cols != (*row)->cols)
+		return *row = row_own(*row);
+	grid->spare = NULL;
+	row_recycle(spare, *row);
+	row_unref(*row);
+	return *row = spare;
 }
 
 static void
@@ -114,10 +135,10 @@ scroll_rows_up(struct grid *grid, struct rect rect, int up, uint32_t bg, struct 
 	int kept = rect.bottom - rect.top - up;
 
 	for (int i = rect.top; i < rect.top + up; i++) {
-		if (history != NULL)
-			history_push(history, row[i]);
-		else
-			row_unref(row[i]);
+		struct row *gone = history != NULL ? history_push(history, row[i]) : row[i];
+
+		if (gone != NULL)
+			let_go(grid, gone);
 	}
 	memmove(&row[rect.top], &row[rect.top + up], (size_t)kept * sizeof(row[0]));
 	for (int i = rect.top + kept; i < rect.bottom; i++)

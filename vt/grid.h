@@ -14,6 +14,7 @@ struct grid {
 	uint16_t rows, cols;
 	struct row **row;  // owned
 	struct row *blank; // owned: shared by all blank rows until they are written to
+	struct row *spare; // owned, or NULL: one that has gone, for the next that is copied
 };
 
 void grid_init(struct grid *grid, uint16_t rows, uint16_t cols);

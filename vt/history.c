@@ -37,19 +37,22 @@ grow(struct history *history)
 	history->cap = cap;
 }
 
-void
+struct row *
 history_push(struct history *history, struct row *row)
 {
+	struct row *oldest;
+
 	history->pushed++;
 	if (history->len < HISTORY_MAX) {
 		if (history->len == history->cap)
 			grow(history);
 		history->row[history->len++] = row;
-		return;
+		return NULL;
 	}
-	row_unref(history->row[history->first]);
+	oldest = history->row[history->first];
 	history->row[history->first] = row;
 	history->first = (history->first + 1) % history->cap;
+	return oldest;
 }
 
 const struct row *

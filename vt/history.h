@@ -13,6 +13,7 @@ struct history {
 
 void history_fini(struct history *history);
 void history_clear(struct history *history);
-// Takes over the reference; the oldest line goes when there are HISTORY_MAX.
-void history_push(struct history *history, struct row *row);
+// Takes over the reference. When there are HISTORY_MAX the oldest line goes: it is returned, with its
+// reference; else NULL.
+struct row *history_push(struct history *history, struct row *row);
 const struct row *history_row(const struct history *history, size_t index); // borrowed; 0: oldest

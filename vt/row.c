@@ -116,15 +116,24 @@ hrefs_copy(struct row *to, const struct row *from)
 	to->hrefs_len = from->hrefs_len;
 }
 
-struct row *
-row_copy(const struct row *from, uint16_t cols)
+// Into a row that has nothing yet but cells; returns how many of them it filled.
+static uint16_t
+fill(struct row *row, const struct row *from)
 {
-	struct row *row = row_alloc(cols);
-	uint16_t kept = cols < from->cols ? cols : from->cols;
+	uint16_t kept = row->cols < from->cols ? row->cols : from->cols;
 
 	memcpy(row->cells, from->cells, kept * sizeof(row->cells[0]));
 	marks_copy(row, from);
 	hrefs_copy(row, from);
+	return kept;
+}
+
+struct row *
+row_copy(const struct row *from, uint16_t cols)
+{
+	struct row *row = row_alloc(cols);
+	uint16_t kept = fill(row, from);
+
 	row_blank(row, kept, cols, COLOUR_DEFAULT);
 	if (kept > 0 && kept < from->cols && row->cells[kept - 1].width == 2)
 		row_blank(row, kept - 1, kept, row->cells[kept - 1].style.bg);
@@ -142,6 +151,16 @@ row_own(struct row *row)
 		return copy;
 	}
 	row->hash = 0;
+	return row;
+}
+
+struct row *
+row_recycle(struct row *row, const struct row *from)
+{
+	free(row->marks);
+	hrefs_free(row);
+	*row = (struct row){.refs = 1, .cols = row->cols, .wrapped = from->wrapped};
+	fill(row, from);
 	return row;
 }
 

@@ -33,6 +33,8 @@ void row_unref(struct row *row);
 // A private unpublished copy, cut or padded with default blanks to `cols`. A wide glyph cut in two
 // becomes a blank.
 struct row *row_copy(const struct row *row, uint16_t cols);
+// The same into `row`, which nobody else holds and which is as wide: what it was is lost.
+struct row *row_recycle(struct row *row, const struct row *from);
 // A row that may be written: `row` itself if nobody else holds it (then its hash is dropped), else
 // a copy, and the reference to `row` is given up.
 struct row *row_own(struct row *row);
