@@ -310,45 +310,55 @@ struct copy {
 	uint32_t gain; // about the bytes it saves
 };
 
-// Looks how much of the target, from the position on, stands (`rows`, `cols`) away.
+// How much of the target, from the position on, stands `cols` away in `source`.
 static void
-try_copy(const struct encoder *e, int32_t rows, int32_t cols, uint32_t bonus, struct copy *best)
+measure_copy(const struct encoder *e, const struct row *source, struct copy copy, uint32_t bonus,
+    struct copy *best)
 {
 	const struct canvas *canvas = &e->canvas;
 	const struct row *target = e->target->row[canvas->row], *work = work_row(e, canvas->row);
-	int32_t from_row = (int32_t)canvas->row + rows, from = (int32_t)canvas->col + cols;
-	const struct row *source;
-	size_t end = target->cols, len = 0;
-	uint32_t gain = 0;
+	size_t end = target->cols;
 
-	if (from_row < 0 || from_row >= e->target->rows || from < 0 || from >= (int32_t)end)
-		return;
-	source = canvas->source->row[from_row];
-	if (source->cells[from].cp != target->cells[canvas->col].cp || // nearly always
-	    source->cells[from].width == 0)
-		return;
-	if (cols > 0)
-		end -= (size_t)cols;
+	if (copy.cols > 0)
+		end -= (size_t)copy.cols;
 	for (size_t i = canvas->col; i < end; i++) {
 		const struct cell *cell = &target->cells[i];
 
-		if (!row_cell_equal(source, (size_t)((int32_t)i + cols), target, i))
+		if (!row_cell_equal(source, (size_t)((int32_t)i + copy.cols), target, i))
 			break;
 		if (rowmap_cell_equal(work, target, i))
 			continue;
-		len = i - canvas->col + 1;
-		gain++;
+		copy.len = i - canvas->col + 1;
+		copy.gain++;
 		if (i == canvas->col)
 			continue;
 		if (!rowmap_look_equal(&cell->style, &cell[-1].style))
-			gain += 2;
+			copy.gain += 2;
 		if (row_cell_equal(target, i, target, i - 1))
-			gain--;
+			copy.gain--;
 	}
-	if (canvas->col + len < target->cols && target->cells[canvas->col + len].width == 0)
-		len--;
-	if (len > 0 && gain + bonus > best->gain)
-		*best = (struct copy){rows, cols, len, gain + bonus};
+	if (canvas->col + copy.len < target->cols &&
+	    target->cells[canvas->col + copy.len].width == 0)
+		copy.len--;
+	copy.gain += bonus;
+	if (copy.len > 0 && copy.gain > best->gain)
+		*best = copy;
+}
+
+// Nearly always the first glyph says that there is nothing to be copied.
+static inline void
+try_copy(const struct encoder *e, int32_t rows, int32_t cols, uint32_t bonus, struct copy *best)
+{
+	const struct canvas *canvas = &e->canvas;
+	int32_t row = (int32_t)canvas->row + rows, from = (int32_t)canvas->col + cols;
+	const struct row *source;
+
+	if (row < 0 || row >= e->target->rows || from < 0 || from >= e->target->cols)
+		return;
+	source = canvas->source->row[row];
+	if (source->cells[from].cp == e->target->row[canvas->row]->cells[canvas->col].cp &&
+	    source->cells[from].width != 0)
+		measure_copy(e, source, (struct copy){.rows = rows, .cols = cols}, bonus, best);
 }
 
 static bool
@@ -468,11 +478,13 @@ static void
 edit_cells(struct encoder *e, size_t row)
 {
 	const struct row *target = e->target->row[row];
-	size_t first = 0, last = target->cols, tail;
+	size_t first = 0, last = row_end(target), was = row_end(work_row(e, row)), tail;
 
-	while (first < target->cols && rowmap_cell_equal(work_row(e, row), target, first))
+	if (was > last)
+		last = was;
+	while (first < last && rowmap_cell_equal(work_row(e, row), target, first))
 		first++;
-	if (first < target->cols) {
+	if (first < last) {
 		while (rowmap_cell_equal(work_row(e, row), target, last - 1))
 			last--;
 		if (last - first > ERASE_MIN && rowmap_cost(NULL, target, first) + 1 <

@@ -174,7 +174,7 @@ mix(uint64_t hash, uint64_t word)
 static uint64_t
 mix_hrefs(uint64_t hash, const struct row *row)
 {
-	for (size_t col = 0; col < row->cols; col++) {
+	for (size_t col = 0; col < row->used; col++) {
 		const struct href *href = row_href(row, &row->cells[col]);
 
 		if (href == NULL)
@@ -193,7 +193,8 @@ row_publish(struct row *row)
 
 	if (row->hash != 0)
 		return;
-	for (size_t col = 0; col < row->cols; col++) {
+	row->used = (uint16_t)row_used(row);
+	for (size_t col = 0; col < row->used; col++) {
 		const struct cell *cell = &row->cells[col];
 		const struct style *style = &cell->style;
 		size_t count;
@@ -395,13 +396,16 @@ row_hrefs_equal(const struct row *a, const struct row *b)
 bool
 row_equal(const struct row *a, const struct row *b)
 {
+	size_t end;
+
 	if (a == b)
 		return true;
 	if (a->cols != b->cols || a->wrapped != b->wrapped)
 		return false;
-	if (a->hash != 0 && b->hash != 0 && a->hash != b->hash)
+	if (a->hash != 0 && b->hash != 0 && (a->hash != b->hash || a->used != b->used))
 		return false;
-	for (size_t col = 0; col < a->cols; col++)
+	end = row_end(a) > row_end(b) ? row_end(a) : row_end(b);
+	for (size_t col = 0; col < end; col++)
 		if (!row_cell_equal(a, col, b, col))
 			return false;
 	return row_hrefs_equal(a, b);
@@ -418,7 +422,7 @@ cell_is_blank(const struct cell *cell)
 size_t
 row_used(const struct row *row)
 {
-	size_t used = row->cols;
+	size_t used = row_end(row);
 
 	while (used > 0 && cell_is_blank(&row->cells[used - 1]))
 		used--;

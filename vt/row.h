@@ -19,6 +19,7 @@ struct row {
 	uint16_t cols;
 	uint16_t marks_len; // entries used in `marks`
 	uint16_t marks_cap;
+	uint16_t used;       // columns up to the last that is not a default blank, once published
 	bool wrapped;        // the text runs on into the next row (autowrap, not a line feed)
 	uint8_t hrefs_len;   // entries of `hrefs`
 	struct marks *marks; // owned, or NULL
@@ -38,7 +39,7 @@ struct row *row_recycle(struct row *row, const struct row *from);
 // A row that may be written: `row` itself if nobody else holds it (then its hash is dropped), else
 // a copy, and the reference to `row` is given up.
 struct row *row_own(struct row *row);
-// Computes the hash. After this the row must not be written unless through row_own().
+// Computes the hash and `used`. After this the row must not be written unless through row_own().
 void row_publish(struct row *row);
 
 void row_blank(struct row *row, size_t from, size_t to, uint32_t bg);
@@ -63,5 +64,11 @@ bool row_cell_equal(const struct row *a, size_t a_col, const struct row *b, size
 bool row_equal(const struct row *a, const struct row *b);
 // Columns up to the last one that is not a default blank.
 size_t row_used(const struct row *row);
+// A bound for the same that costs nothing: what is right of it is blank.
+static inline size_t
+row_end(const struct row *row)
+{
+	return row->hash != 0 ? row->used : row->cols;
+}
 // A default blank: a space with no style.
 bool cell_is_blank(const struct cell *cell);

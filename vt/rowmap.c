@@ -51,10 +51,13 @@ rowmap_cost(const struct row *from, const struct row *to, size_t col)
 	static const struct style none;
 	uint32_t gap = BRIDGE + 1; // equal cells since the last that differs
 	uint32_t cost = 0;
+	size_t end = row_end(to);
 
 	if (from == to)
 		return 0;
-	for (; col < to->cols; col++) {
+	if (from != NULL && row_end(from) > end)
+		end = row_end(from);
+	for (; col < end; col++) {
 		const struct cell *cell = &to->cells[col];
 
 		if (from != NULL ? rowmap_cell_equal(from, to, col) : cell_is_blank(cell)) {
