@@ -121,7 +121,8 @@ supervise(int (*run)(void *data), void *data)
 		if (ward.told)
 			return EX_SOFTWARE;
 		fprintf(stderr,
-		    "mirrord: the gateway's porter has ended (signal %d); starting it again\n",
+		    MIRRORD_NAME
+		    ": the gateway's porter has ended (signal %d); starting it again\n",
 		    WTERMSIG(status));
 		if (!pause_for(&ward, again_wait_ms(&again, now_ms())))
 			return EX_OK;
