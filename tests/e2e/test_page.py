@@ -249,12 +249,12 @@ def test_htop_at_the_rate_of_the_display_drops_no_input(parts, soak):
     if not CASTS:
         pytest.skip("no recordings in ../shared/corpus")
     parts.run("void (globalThis.live = harness.playLive('samples/monitor-htop.cast/1', 4))")
-    parts.wait("document.onkeydown !== null")
+    parts.wait("globalThis.keys === 0")
     for _ in range(40):
         for kind in ("keyDown", "keyUp"):
             parts.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": kind, "key": "x"})
     result = parts.run("live")
     assert result["frames"] > 100
-    assert result["keys"] == 40
+    parts.wait("keys === 40")
     print(f"work {typical(result['works'])} ms, a paint every {typical(result['gaps'])} ms")
     assert typical(result["works"]) < 16 or not soak
