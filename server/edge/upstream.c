@@ -59,14 +59,23 @@ upstream_tell(struct upstream *up, const struct view_status *status)
 	up->told_at = now;
 }
 
+// If the socket is full, the next list tells.
+static void
+tell_guests(struct upstream *up)
+{
+	if (!viewclient_send(up->client, &up->guests))
+		return;
+	up->told_guests.len = 0;
+	buf_put(&up->told_guests, up->guests.data, up->guests.len);
+}
+
 void
 upstream_guests(struct upstream *up, const struct view_person *people, size_t count)
 {
 	up->guests.len = 0;
 	view_guests_put(&up->guests, VIEW_GUESTS, people, count);
 	if (up->socket && up->client->welcomed)
-		viewclient_send(
-		    up->client, &up->guests); // if the socket is full, the next one tells
+		tell_guests(up);
 }
 
 void
@@ -196,13 +205,16 @@ on_cut(struct upstream *up, const struct msg *msg)
 		up->sink.cut(up->sink.user, &cut);
 }
 
-// To a mirror that does not know yet.
+// To a mirror that does not know yet: it believes that all of the first list were in before. That is so of
+// those whom the mirror before knew, and not of who came since.
 static void
 on_welcome(struct upstream *up, const struct msg *msg)
 {
 	(void)msg;
+	if (up->told_guests.len)
+		viewclient_send(up->client, &up->told_guests);
 	if (up->guests.len)
-		viewclient_send(up->client, &up->guests);
+		tell_guests(up);
 }
 
 static void
@@ -370,4 +382,5 @@ upstream_fini(struct upstream *up)
 {
 	replica_fini(&up->replica);
 	buf_fini(&up->guests);
+	buf_fini(&up->told_guests);
 }

@@ -32,7 +32,8 @@ struct upstream {
 	struct view_hello hello;
 	struct upstream_sink sink;
 	struct replica replica;
-	struct buf guests;            // owned: the last VIEW_GUESTS, or empty
+	struct buf guests;            // owned: the last VIEW_GUESTS, or empty,
+	struct buf told_guests;       // and the last that a mirror got
 	struct view_status told, now; // the last VIEW_STATUS, and the newest there is to tell
 	struct view_status before;    // what was counted when this connection began
 	uint64_t told_at;             // ms

@@ -191,14 +191,15 @@ guest_write(struct keysfile *file, const struct guest_note *note, const struct g
 
 // ---- those who watch now -------------------------------------------------------------------------
 
+// Nobody listens, or this account cannot watch there either.
 static bool
-is_gone(const struct session *session)
+is_out_of_reach(const struct session *session)
 {
 	int fd = session_connect(session->view), error = errno;
 
 	if (fd >= 0)
 		close(fd);
-	return fd < 0 && (error == ECONNREFUSED || error == ENOENT);
+	return fd < 0 && error != EAGAIN;
 }
 
 uint32_t
@@ -215,8 +216,8 @@ guest_cut(const char *fingerprint, int *status)
 		struct view_bye bye;
 		uint32_t gone = 0;
 
-		// Others' sessions answer to their host and to root.
-		if ((getuid() != 0 && list[i].owner != getuid()) || is_gone(&list[i]))
+		// Others' sessions cut what runs as this account, whatever session it watches.
+		if (is_out_of_reach(&list[i]))
 			continue;
 		if (!viewclient_cut(list[i].view, &cut, &gone, &bye))
 			*status = guest_fail(EX_TEMPFAIL,

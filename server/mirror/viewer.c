@@ -290,6 +290,13 @@ on_key(struct viewer *viewer, const struct msg *msg)
 	send_and_free(viewer, &out);
 }
 
+// Whether what it says of who it is counts: the host's account says so, or a guests' one.
+static bool
+is_believed(const struct viewer *viewer)
+{
+	return viewer->host || viewer->gid == viewer->viewers->session.guests;
+}
+
 // Whether this peer may ask what only the host may.
 static bool
 is_host(struct viewer *viewer)
@@ -331,16 +338,19 @@ on_cut(struct viewer *viewer, const struct msg *msg)
 {
 	struct buf out = {0};
 	struct view_cut cut;
-	size_t begin;
+	size_t begin, count;
 
-	if (!is_host(viewer))
+	// An account of guests that is no other's business may end what it lets them see, and no more.
+	if ((is_believed(viewer) || viewer->state != VIEWER_QUERY) && !is_host(viewer))
 		return;
 	if (!view_cut_get(msg, &cut)) {
 		viewer_bye(viewer, EX_PROTOCOL, "a malformed message");
 		return;
 	}
+	count = viewer->host ? viewers_cut(viewer->viewers, &cut)
+			     : viewers_cut_own(viewer->viewers, viewer->uid, &cut);
 	begin = msg_begin(&out, VIEW_CUT_IS);
-	buf_put_varint(&out, viewers_cut(viewer->viewers, &cut));
+	buf_put_varint(&out, count);
 	msg_end(&out, begin);
 	send_and_free(viewer, &out);
 }
@@ -394,12 +404,6 @@ refuse_version(struct viewer *viewer, uint64_t version)
 	viewer_bye(viewer, EX_PROTOCOL, text);
 }
 
-static bool
-is_believed(const struct viewer *viewer)
-{
-	return viewer->host || viewer->gid == viewer->viewers->session.guests;
-}
-
 // Who it is. The name and what sshd's environment said are believed only from the host's account
 // and from guest accounts: their forced command said so, and they can run nothing else.
 static void
@@ -414,6 +418,10 @@ introduce(struct viewer *viewer, const struct view_hello *hello)
 		memcpy(person->from, hello->from, sizeof(person->from));
 		memcpy(person->via, hello->via, sizeof(person->via));
 		memcpy(person->key, hello->key, sizeof(person->key));
+	} else if (*hello->key) { // but its account may cut it by that
+		viewer->claimed = strdup(hello->key);
+		if (!viewer->claimed)
+			abort();
 	}
 	person->uid = viewer->uid;
 	person->pid = (uint32_t)viewer->pid;
@@ -477,9 +485,10 @@ come_in(struct viewer *viewer, uint8_t flags)
 
 	viewer->back = was_in;
 	viewer->person->pair = (flags & VIEW_ROLE_PAIR) && is_believed(viewer);
+	viewer->outside = verdict != VERDICT_IN && !is_believed(viewer) && role == VIEW_ROLE_QUERY;
 	if (verdict == VERDICT_ASK && role != VIEW_ROLE_QUERY) {
 		wait_for_host(viewer);
-	} else if (verdict != VERDICT_IN) {
+	} else if (verdict != VERDICT_IN && !viewer->outside) {
 		viewers_refuse(viewer->viewers, viewer, verdict);
 	} else if (role == VIEW_ROLE_QUERY) {
 		set_state(viewer, VIEWER_QUERY);
@@ -534,6 +543,10 @@ static const struct {
 static void
 on_request(struct viewer *viewer, const struct msg *msg)
 {
+	if (viewer->outside && msg->type != VIEW_CUT) {
+		viewers_refuse(viewer->viewers, viewer, VERDICT_LOCKED);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		if (requests[i].type == msg->type) {
 			requests[i].on(viewer, msg);
@@ -699,7 +712,10 @@ on_closed(uv_handle_t *handle)
 {
 	struct viewer *viewer = handle->data;
 
+	if (viewer->guests)
+		viewers_left_edge(viewer->viewers, viewer);
 	free(viewer->person);
+	free(viewer->claimed);
 	free(viewer->guests);
 	free(viewer);
 }

@@ -11,6 +11,28 @@
 // one list must fit: an edge that comes back is believed that its guests were in before.
 #define ORDERS_MAX LIMIT_GUESTS_BYTES
 
+void
+viewers_left_edge(struct viewers *viewers, struct viewer *viewer)
+{
+	struct viewers_edge *left = &viewers->left;
+
+	free(left->guests);
+	*left = (struct viewers_edge){.guests = viewer->guests, .guest_count = viewer->guest_count};
+	memcpy(left->name, viewer->person->name, sizeof(left->name));
+	memcpy(left->via, viewer->person->via, sizeof(left->via));
+	viewer->guests = NULL;
+}
+
+// Whether it comes in the place of the last that went.
+static bool
+is_next(const struct viewer *viewer)
+{
+	const struct viewers_edge *left = &viewer->viewers->left;
+
+	return left->guests && strcmp(left->name, viewer->person->name) == 0 &&
+	       strcmp(left->via, viewer->person->via) == 0;
+}
+
 // The host's own edges alone: what others say of people is not believed.
 void
 viewer_on_guests(struct viewer *viewer, const struct msg *msg)
@@ -24,13 +46,17 @@ viewer_on_guests(struct viewer *viewer, const struct msg *msg)
 		free(guests);
 		viewer_bye(viewer, EX_NOPERM, "only the host's edges may serve others");
 	} else {
-		struct view_person *before = viewer->guests;
-		size_t before_count = viewer->guest_count;
+		struct view_person *old = viewer->guests;
+		size_t old_count = viewer->guest_count;
+		const struct viewers_edge *left = &viewer->viewers->left;
 
 		viewer->guests = guests;
 		viewer->guest_count = count;
-		viewers_judge_guests(viewer, before, before_count);
-		free(before);
+		if (!viewer->serves && is_next(viewer))
+			viewers_judge_guests(viewer, left->guests, left->guest_count, true);
+		else
+			viewers_judge_guests(viewer, old, old_count, viewer->serves);
+		free(old);
 		viewer->serves = true;
 		if (viewer->viewers->source.guests)
 			viewer->viewers->source.guests(viewer->viewers->source.user);
@@ -84,6 +110,23 @@ viewers_cut(struct viewers *viewers, const struct view_cut *cut)
 		viewer_bye(viewer, EX_NOPERM, "the host has ended your access");
 	}
 	return count + viewers_cut_guests(viewers, cut);
+}
+
+size_t
+viewers_cut_own(struct viewers *viewers, uid_t uid, const struct view_cut *cut)
+{
+	size_t count = 0;
+
+	for (struct viewer *viewer = viewers->first, *next; viewer; viewer = next) {
+		next = viewer->next;
+		if (viewer->uid != uid || !viewer->claimed ||
+		    strcmp(cut->key, viewer->claimed) != 0 ||
+		    (viewer->state != VIEWER_VIEW && viewer->state != VIEWER_ASKED))
+			continue;
+		viewer_bye(viewer, EX_NOPERM, "your access has ended");
+		count++;
+	}
+	return count;
 }
 
 // What an edge's guest types has no way here.

@@ -43,6 +43,7 @@ struct viewer {
 	gid_t gid;
 	pid_t pid;
 	bool host;            // the session's owner, or root
+	bool outside;         // is not let in: may cut what is its own, and nothing else
 	bool behind;          // has missed a frame, or asked: a key frame when nothing is pending
 	bool back;            // was let in by a mirror before this one
 	bool unaware;         // does not know the notice yet: it goes after that key frame
@@ -53,12 +54,20 @@ struct viewer {
 	bool asks;            // for lines of history: answered when nothing else is to be sent
 	struct view_history_ask ask;
 	struct view_person *person; // owned; NULL before the hello
-	bool serves;                // others: it has told who they are
+	char *claimed; // owned: the key that it says it came with, if that is not believed; or NULL
+	bool serves;   // others: it has told who they are
 	struct view_person *guests; // owned: who watches through it
 	size_t guest_count;
 	struct buf orders; // owned: VIEW_GUEST_CUT for it, not yet sent
 	struct fps fps;    // of what it says it has shown
 	uint64_t printed;  // bytes of the program's before it came
+};
+
+// Who watched through an edge that has gone: if it comes back, they were in before.
+struct viewers_edge {
+	char name[LIMIT_NAME + 1], via[LIMIT_TEXT + 1]; // that it said HELLO with
+	struct view_person *guests;                     // owned, or NULL
+	size_t guest_count;
 };
 
 struct viewers {
@@ -85,6 +94,7 @@ struct viewers {
 	struct blob *notice;                    // the last there was, or NULL
 	struct bucket reading[VIEWERS_BUCKETS]; // lines of history, likewise
 	struct blob *farewell;                  // set by viewers_bye()
+	struct viewers_edge left;               // the last edge that served others and went
 	bool told_version; // one line about a peer of another version has been written
 };
 
@@ -131,12 +141,17 @@ size_t viewers_of(const struct viewers *viewers, uid_t uid);
 uint64_t viewers_printed(const struct viewers *viewers);
 // VIEW_GUESTS: who watches through this edge, which must be the host's.
 void viewer_on_guests(struct viewer *viewer, const struct msg *msg);
+// It goes, and its guests are remembered.
+void viewers_left_edge(struct viewers *viewers, struct viewer *viewer);
+// Sends away those of one account that is neither the host's nor the guests'. Returns how many watched.
+size_t viewers_cut_own(struct viewers *viewers, uid_t uid, const struct view_cut *cut);
 // Whether this one may see what there is to be seen. `was_in`: it did already.
 enum orders_verdict viewers_judge(
     const struct viewers *viewers, const struct viewer *viewer, bool was_in);
-// Cuts those of an edge's guests that may not see it; `before` are those that it told of last.
+// Cuts those of an edge's guests that may not see it, and forgets those of them who never were in; `before`
+// are those that it told of last, if it has `told` of any.
 void viewers_judge_guests(
-    struct viewer *viewer, const struct view_person *before, size_t before_count);
+    struct viewer *viewer, const struct view_person *before, size_t before_count, bool told);
 // Lends the keyboard to whom the host means, if they watch; takes it back.
 void viewers_lend(struct viewers *viewers);
 // It does not watch any more.

@@ -3,6 +3,7 @@
 #include "server/mirror/viewers_impl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -75,34 +76,65 @@ is_among(const struct view_person *guest, const struct view_person *people, size
 	return false;
 }
 
-// The edge knows nothing of the host's orders: it is told whom to cut. Who has to be asked about can
-// come again once the host has said yes.
+// False: the guest is to be cut. The edge is told, which knows nothing of the host's orders; who has to be
+// asked about can come again once the host has said yes.
+static bool
+judge_guest(struct viewers *viewers, const struct view_person *guest, bool was_in)
+{
+	enum orders_verdict verdict = orders_judge(viewers->host_orders, guest, was_in);
+	struct view_cut cut;
+
+	if (!was_in && verdict == VERDICT_IN)
+		tell(viewers, EVENT_JOINED, guest);
+	if (verdict == VERDICT_IN)
+		return true;
+	tell(viewers,
+	    verdict == VERDICT_ASK ? EVENT_ASKS
+	    : was_in               ? EVENT_KICKED
+				   : EVENT_REFUSED,
+	    guest);
+	strcpy(cut.name, guest->name);
+	strcpy(cut.key, guest->key);
+	if (*cut.name || *cut.key) // else it would be all of them
+		viewers_cut_guests(viewers, &cut);
+	return false;
+}
+
+// Keeps the order of the others.
+static void
+forget_guests(struct viewer *viewer, const bool *strangers, size_t count)
+{
+	size_t stay = 0;
+
+	for (size_t i = 0; i < count && i < viewer->guest_count; i++) {
+		if (!strangers[i])
+			viewer->guests[stay++] = viewer->guests[i];
+	}
+	viewer->guest_count = stay;
+}
+
 void
-viewers_judge_guests(struct viewer *viewer, const struct view_person *before, size_t before_count)
+viewers_judge_guests(
+    struct viewer *viewer, const struct view_person *before, size_t before_count, bool told)
 {
 	struct viewers *viewers = viewer->viewers;
+	size_t count = viewer->guest_count;
+	bool *strangers;
 
-	for (size_t i = 0; viewers->host_orders && i < viewer->guest_count; i++) {
+	if (!viewers->host_orders)
+		return;
+	strangers = calloc(count + 1, sizeof(*strangers));
+	if (!strangers)
+		abort();
+	for (size_t i = 0; i < count; i++) {
 		const struct view_person *guest = &viewer->guests[i];
-		bool was_in = before ? is_among(guest, before, before_count) : viewer->back;
-		enum orders_verdict verdict = orders_judge(viewers->host_orders, guest, was_in);
-		struct view_cut cut;
+		bool was_in = told ? is_among(guest, before, before_count) : viewer->back;
 
-		if (!was_in && verdict == VERDICT_IN)
-			tell(viewers, EVENT_JOINED, guest);
-		if (verdict == VERDICT_IN)
-			continue;
-		tell(viewers,
-		    verdict == VERDICT_ASK ? EVENT_ASKS
-		    : was_in               ? EVENT_KICKED
-					   : EVENT_REFUSED,
-		    guest);
-		strcpy(cut.name, guest->name);
-		strcpy(cut.key, guest->key);
-		if (*cut.name || *cut.key) // else it would be all of them
-			viewers_cut_guests(viewers, &cut);
+		strangers[i] = !judge_guest(viewers, guest, was_in) && !was_in;
 	}
-	for (size_t i = 0; viewers->host_orders && i < before_count; i++) {
+	forget_guests(viewer, strangers, count);
+	free(strangers);
+	for (size_t i = 0; i < before_count; i++) {
 		if (!is_among(&before[i], viewer->guests, viewer->guest_count))
 			tell(viewers, EVENT_LEFT, &before[i]);
 	}
@@ -220,7 +252,7 @@ viewers_order(struct viewers *viewers, const struct orders *orders)
 		if (viewer->state == VIEWER_VIEW || viewer->state == VIEWER_ASKED)
 			judge_again(viewers, viewer);
 		if (viewer->state == VIEWER_VIEW && viewer->guests)
-			viewers_judge_guests(viewer, viewer->guests, viewer->guest_count);
+			viewers_judge_guests(viewer, viewer->guests, viewer->guest_count, true);
 	}
 	viewers_lend(viewers);
 	say(viewers);

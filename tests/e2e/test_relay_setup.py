@@ -125,6 +125,32 @@ def test_a_host_is_told_which_line_to_hand_out(machine, terminals):
     machine.run("mirrord stop", "alice")
 
 
+@pytest.mark.parametrize("locked", [False, True])
+def test_an_account_that_hosts_nothing_ends_what_its_guests_watch(machine, terminals, locked):
+    """It may look at alice's session, as others of the guests' group, and lets bob and eve in by itself."""
+    for name in ("alice", "dave"):
+        machine.add_user(name)
+    machine.run("mirrord relay setup --host=alice && usermod -aG guest dave")
+    machine.start_sshd()
+    machine.host("alice", "shared", "sh", "-c", "echo the screen; exec sleep 100000")
+    guests = {}
+    for name in ("bob", "eve"):
+        key = machine.keygen(name).encode()
+        machine.run(f"mirrord guest add --yes --file=- --name={name} --session=alice/shared", "dave",
+                    stdin=key)
+        guests[name] = terminals(machine.terminal(machine.ssh(name, to="dave@relay", tty=True)))
+        guests[name].wait_for("the screen")
+    if locked:
+        machine.run("mirrord lock", "alice")
+    said = machine.run("mirrord guest remove bob", "dave").stdout.decode()
+    assert "sent away 1 who watched" in said
+    assert guests["bob"].wait_exit() == 77
+    assert b"your access has ended" in guests["bob"].bytes()
+    assert guests["eve"].process.poll() is None
+    guests["eve"].type("q")
+    assert guests["eve"].wait_exit() == 0
+
+
 def test_what_comes_after_the_snippet_holds_for_everybody(machine):
     machine.write("/etc/ssh/sshd_config.d/zz.conf", "MaxAuthTries 5\nAllowTcpForwarding local\n")
     machine.run("mirrord relay setup")

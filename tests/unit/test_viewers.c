@@ -53,7 +53,7 @@ on_count(void *user, size_t count)
 static struct served *
 served_new(void)
 {
-	static struct served all[8];
+	static struct served all[16];
 	static size_t count;
 	struct served *served = &all[count++];
 	const struct viewers_session session = {
@@ -294,6 +294,51 @@ guests_of_an_edge_are_under_the_hosts_orders(void **state)
 	turn(served);
 }
 
+// What the edge told of last is what counts, also if another process does its work from now on.
+static void
+an_edge_that_comes_again_brings_nobody_in_under_a_lock(void **state)
+{
+	static struct orders orders;
+	struct served *served = served_new();
+	struct viewclient edge = join_as(served, VIEW_ROLE_VIEW, "me@relay", "");
+	struct view_person guests[] = {{.name = "alice", .since = 1}, {.name = "bob", .since = 2},
+	    {.name = "carol", .since = 3}};
+	struct buf out = {0};
+	char names[256];
+	(void)state;
+
+	viewers_order(served->viewers, &orders);
+	view_guests_put(&out, VIEW_GUESTS, guests, 1);
+	say(served, &edge, &out);
+	orders.locked = true;
+	viewers_order(served->viewers, &orders);
+	view_guests_put(&out, VIEW_GUESTS, guests, 2);
+	say(served, &edge, &out);
+	cuts_of(served, &edge, names);
+	assert_string_equal(names, "bob,");
+	viewclient_close(&edge);
+	turn(served);
+	edge = join_as(served, VIEW_ROLE_BACK, "me@relay", "");
+	view_guests_put(&out, VIEW_GUESTS, guests, 3);
+	say(served, &edge, &out);
+	cuts_of(served, &edge, names);
+	assert_true(strcmp(names, "bob,carol,") == 0 || strcmp(names, "carol,bob,") == 0);
+	// a mirror that knows nothing believes an edge that says that it was there before, the first time
+	viewclient_close(&edge);
+	turn(served);
+	served = served_new();
+	viewers_order(served->viewers, &orders);
+	edge = join_as(served, VIEW_ROLE_BACK, "me@relay", "");
+	view_guests_put(&out, VIEW_GUESTS, NULL, 0);
+	say(served, &edge, &out);
+	view_guests_put(&out, VIEW_GUESTS, guests, 1);
+	say(served, &edge, &out);
+	cuts_of(served, &edge, names);
+	assert_string_equal(names, "alice,");
+	viewclient_close(&edge);
+	turn(served);
+}
+
 // However many they are, the message is one that the other side takes.
 static void
 a_list_of_guests_is_cut_where_the_message_ends(void **state)
@@ -442,6 +487,7 @@ main(void)
 	    cmocka_unit_test(notices_are_not_queued_for_a_viewer_that_does_not_read),
 	    cmocka_unit_test(guests_of_an_edge_are_listed_and_can_be_cut_there),
 	    cmocka_unit_test(guests_of_an_edge_are_under_the_hosts_orders),
+	    cmocka_unit_test(an_edge_that_comes_again_brings_nobody_in_under_a_lock),
 	    cmocka_unit_test(a_list_of_guests_is_cut_where_the_message_ends),
 	    cmocka_unit_test(a_cut_sends_away_those_with_that_name_and_key),
 	    cmocka_unit_test(a_viewer_in_the_middle_of_a_frame_is_told_too),
