@@ -3,17 +3,23 @@
 // ssh may ask on the terminal, and what it says is printed here.
 #include "server/relay/publish_parts.h"
 
+#include "server/base/control.h"
 #include "server/base/daemon.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #define READ_BYTES 4096 // of the reports, at once
+#define DEATHS_MAX 5    // of the process that publishes,
+#define DEATHS_MS 60000 // within so long: then it is given up
 
 void
 publish_report(struct publish *publish, uint8_t type, const void *data, size_t len)
@@ -42,18 +48,70 @@ publish_fail(struct publish *publish, int status, const char *text)
 }
 
 static _Noreturn void
-in_background(const struct publish_options *options, const struct dialer *dialer, int report_fd)
+at_work(const struct publish_options *options, const struct dialer *dialer, int report_fd,
+    struct publish_stay *stay)
 {
 	static struct publish publish; // for the leak checker; nothing else names it
 
-	daemon_begin(MIRRORD_NAME "-publish", report_fd, dialer->fd);
+	prctl(PR_SET_NAME, MIRRORD_NAME "-publish");
 	publish.options = options;
 	publish.dialer = *dialer;
 	publish.report_fd = report_fd;
+	publish.stay = stay;
+	publish.published = stay->going;
 	if (!publish_prepare(&publish))
 		_exit(EX_OSERR);
 	publish_run(&publish);
 	dialer_stop(&publish.dialer);
+	_exit(publish.broken ? EX_OSERR : EX_OK);
+}
+
+// Waits for the end of one process. Whether another one is to go on with its work.
+static bool
+is_cut_short(pid_t pid, const struct publish_stay *stay)
+{
+	int status = 0;
+	pid_t ended;
+
+	do { // dialers are our children too
+		ended = waitpid(-1, &status, 0);
+	} while (ended != pid && (ended > 0 || errno == EINTR));
+	return ended == pid && stay->going && !(WIFEXITED(status) && WEXITSTATUS(status) == EX_OK);
+}
+
+// Has another process publish when one is killed, with another dialer. Looks at nothing that comes from
+// anywhere.
+static _Noreturn void
+stand_by(const struct publish_options *options, const struct dialer *first, int report_fd)
+{
+	struct publish_stay *stay =
+	    mmap(NULL, sizeof(*stay), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct dialer dialer = *first;
+	uint64_t first_ms = 0;
+	unsigned deaths = 0;
+	pid_t pid;
+
+	daemon_begin(MIRRORD_NAME "-standby", report_fd, dialer.fd);
+	if (stay == MAP_FAILED)
+		_exit(EX_OSERR);
+	for (;;) {
+		pid = fork();
+		if (pid == 0)
+			at_work(options, &dialer, report_fd, stay);
+		dialer_stop(&dialer); // it ends with the process that it dials for
+		if (report_fd >= 0)
+			close(report_fd);
+		report_fd = -1;
+		if (pid < 0 || !is_cut_short(pid, stay))
+			break;
+		if (!deaths || control_now_ms() - first_ms > DEATHS_MS) {
+			first_ms = control_now_ms();
+			deaths = 0;
+		}
+		if (++deaths == DEATHS_MAX ||
+		    !dialer_start(&dialer, options->again, options->again))
+			break;
+	}
 	_exit(EX_OK);
 }
 
@@ -108,7 +166,7 @@ publish_start(
 		return EX_OSERR;
 	}
 	if (pid == 0)
-		in_background(options, &dialer, pair[1]);
+		stand_by(options, &dialer, pair[1]);
 	close(pair[1]);
 	dialer_stop(&dialer);
 	publishing->fd = pair[0];

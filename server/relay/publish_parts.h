@@ -23,8 +23,14 @@ struct way {
 	struct ssh_lines lines;
 };
 
+// What outlives a process that publishes and is killed.
+struct publish_stay {
+	bool going; // who started it has said GO
+};
+
 struct publish {
 	const struct publish_options *options; // borrowed
+	struct publish_stay *stay;             // borrowed, shared with who starts another
 	uv_loop_t loop;
 	uv_poll_t news, report;
 	uv_timer_t timer;
@@ -47,6 +53,7 @@ struct publish {
 	size_t guests;
 	bool left;            // the session
 	bool published, over; // over: the loop ends
+	bool broken;          // another process is to go on
 };
 
 enum report_msg {

@@ -212,6 +212,15 @@ on_turn(void *user)
 
 // ---- start and end -----------------------------------------------------------------------------
 
+static void
+open_session(struct publish *publish)
+{
+	if (!viewclient_open(&publish->client, publish->up.path, &publish->up.hello,
+		VIEWCLIENT_ANSWER_MS, &publish->bye) ||
+	    !upstream_start(&publish->up, &publish->client))
+		on_end(publish, EX_UNAVAILABLE, "");
+}
+
 // Who started us says GO, or is gone.
 static void
 on_report(uv_poll_t *poll, int status, int events)
@@ -227,10 +236,8 @@ on_report(uv_poll_t *poll, int status, int events)
 	uv_poll_stop(&publish->report);
 	close(publish->report_fd);
 	publish->report_fd = -1;
-	if (!viewclient_open(&publish->client, publish->up.path, &publish->up.hello,
-		VIEWCLIENT_ANSWER_MS, &publish->bye) ||
-	    !upstream_start(&publish->up, &publish->client))
-		on_end(publish, EX_UNAVAILABLE, "");
+	publish->stay->going = true;
+	open_session(publish);
 	publish_act(publish);
 }
 
@@ -246,20 +253,22 @@ publish_prepare(struct publish *publish)
 	struct view_hello hello;
 
 	if (uv_loop_init(&publish->loop) != 0 ||
-	    uv_poll_init(&publish->loop, &publish->news, publish->dialer.fd) != 0 ||
-	    uv_poll_init(&publish->loop, &publish->report, publish->report_fd) != 0)
+	    uv_poll_init(&publish->loop, &publish->news, publish->dialer.fd) != 0)
+		return false;
+	if (publish->report_fd >= 0 &&
+	    (uv_poll_init(&publish->loop, &publish->report, publish->report_fd) != 0 ||
+		uv_poll_start(&publish->report, UV_READABLE, on_report) != 0))
 		return false;
 	uv_timer_init(&publish->loop, &publish->timer);
 	publish->news.data = publish->report.data = publish->timer.data = publish;
 	uv_poll_start(&publish->news, UV_READABLE, publish_on_news);
-	uv_poll_start(&publish->report, UV_READABLE, on_report);
 	for (unsigned i = 0; i < DIALER_SLOTS; i++)
 		publish->way[i] = (struct way){.publish = publish, .slot = i};
 	if (getrandom(&publish->random, sizeof(publish->random), 0) < 0)
 		publish->random = (uint32_t)getpid();
 	publish->random |= 1;
 	publish->try_ms = PUBLISH_TRY_LATER_MS;
-	viewclient_hello(&hello, VIEW_ROLE_VIEW, 0, 0);
+	viewclient_hello(&hello, publish->stay->going ? VIEW_ROLE_BACK : VIEW_ROLE_VIEW, 0, 0);
 	snprintf(hello.name, sizeof(hello.name), "%.*s", LIMIT_NAME, publish->options->relay);
 	strcpy(hello.via, "publish");
 	*hello.from = '\0';
@@ -277,6 +286,11 @@ publish_run(struct publish *publish)
 		publish_fail(publish, EX_OSERR, "cannot lock this process down");
 		return;
 	}
-	publish_dial(publish);
+	if (publish->published) { // in the place of one that was killed
+		open_session(publish);
+		publish_act(publish);
+	} else {
+		publish_dial(publish);
+	}
 	uv_run(&publish->loop, UV_RUN_DEFAULT);
 }

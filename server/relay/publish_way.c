@@ -357,6 +357,7 @@ publish_on_news(uv_poll_t *poll, int status, int events)
 	case DIALER_EXIT: on_ended(way, news.status); break;
 	case DIALER_GONE:
 		uv_poll_stop(&publish->news);
+		publish->broken = true;
 		publish_fail(publish, EX_OSERR, "the process that runs ssh is gone");
 		break;
 	}

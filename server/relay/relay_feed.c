@@ -13,6 +13,7 @@
 #define READ_BYTES (64u << 10)
 #define READS_AT_ONCE 16        // before others have their turn
 #define UNSENT_MAX (512u << 10) // to a publisher that does not read: its link is as good as lost
+#define BYE_MS 2000             // for a publisher to read how it ended
 #define FIRST_ROWS 24           // what HELLO says without a screen; nothing hangs on it
 #define FIRST_COLS 80
 
@@ -71,6 +72,7 @@ feed_bye(struct feed *feed, int status, const char *text)
 {
 	link_bye_put(&feed->bytes, status, text);
 	feed->closing = true;
+	feed->close_at = feed->relay->now + BYE_MS;
 	write_out(feed);
 }
 
@@ -86,7 +88,9 @@ feed_due(const struct feed *feed)
 {
 	uint64_t due = linkrecv_ack_due(&feed->recv), now = now_us();
 
-	if (due == UINT64_MAX || feed->closing || feed->closed)
+	if (feed->closing && !feed->closed)
+		return feed->close_at;
+	if (due == UINT64_MAX || feed->closed)
 		return UINT64_MAX;
 	return feed->relay->now + (due > now ? (due - now + 999) / 1000 : 0);
 }
@@ -94,6 +98,10 @@ feed_due(const struct feed *feed)
 void
 feed_act(struct feed *feed)
 {
+	if (feed->closing) {
+		feed_close(feed);
+		return;
+	}
 	linkrecv_ack(&feed->recv, now_us(), &feed->bytes);
 	write_out(feed);
 }

@@ -23,7 +23,8 @@ struct feed {
 	struct linkrecv recv; // its screen is the relay's at the time of HELLO
 	struct buf bytes;     // owned: to the publisher, from `off` on
 	size_t off;
-	bool closed, closing; // closing: when all is written
+	bool closed, closing; // closing: when all is written,
+	uint64_t close_at;    // or then
 };
 
 struct relay {
@@ -65,7 +66,7 @@ void feed_hello(struct feed *feed); // the first words: what we have
 void feed_close(struct feed *feed);
 void feed_bye(struct feed *feed, int status, const char *text); // the last words, then closes
 void feed_guests(struct feed *feed, const struct view_person *people, size_t count);
-uint64_t feed_due(const struct feed *feed); // when feed_act() is to be called: an ACK
+uint64_t feed_due(const struct feed *feed); // when feed_act() is to be called: an ACK, or the end
 void feed_act(struct feed *feed);
 
 // relay_control.c

@@ -15,7 +15,7 @@ import time
 import pytest
 import rig
 import wire
-from test_relay import HOST_LOST, who
+from test_relay import HOST_LOST, end_publisher, parent_of, who
 from test_view import rows_of
 
 CASTS = rig.PROJECT.parent / "shared/corpus/casts/dev"
@@ -150,7 +150,7 @@ class World:
         with contextlib.suppress(Exception):
             for person in who(self.host):
                 if person["via"] == "publish":
-                    rig.kill_quietly(person["pid"])
+                    end_publisher(person["pid"])
         for machine in (self.guest, self.relay, self.host):
             machine.close()
 
@@ -261,6 +261,69 @@ def test_what_leaves_the_host_does_not_grow_with_guests(world, terminals, soak):
     people(1)
     print(f"bytes that left the host: {few} with 1 guest, {many} with 50")
     assert abs(many - few) < few * share
+
+
+def process(machine, name, words):
+    """The one of that machine which is called so and has these words in its command line."""
+    def find():
+        pids = subprocess.run(["ip", "netns", "pids", machine.net], capture_output=True, check=True)
+        for pid in map(int, pids.stdout.split()):
+            with contextlib.suppress(OSError):
+                if (rig.Path(f"/proc/{pid}/comm").read_text() == name + "\n"
+                        and words in b" ".join(rig.cmdline(pid)).decode()):
+                    return pid
+        return None
+
+    return rig.wait_until(find, what=f"{name} {words}")
+
+
+def test_whoever_is_killed_the_others_live(world, terminals):
+    """Every process that a published session needs, one after the other, with a real sshd between."""
+    fifo = world.folder / "fifo"
+    os.mkfifo(fifo)
+    shell = world.host.detached("s", "sh", "-c", f"echo ready; exec cat <>{fifo}")["child"]
+    world.publish()
+    guests = [terminals(world.by_ssh("alice")), terminals(world.by_watch("bob"))]
+    mortal = terminals(world.by_ssh("carol"))
+    for guest in (*guests, mortal):
+        guest.wait_for("ready")
+
+    def publisher():
+        return rig.wait_until(lambda: next((person["pid"] for person in who(world.host)
+                                            if person["via"] == "publish"), None))
+
+    def ssh():
+        return process(world.host, "ssh", "mirrord relay")
+
+    def at_sshd():
+        return process(world.relay, "mirrord", "mirrord relay")
+
+    def keeper():
+        return world.relay.info("s")["keeper"]
+
+    victims = {
+        "a guest's ssh": lambda: mortal.pid,
+        "the ssh that publishes": ssh,
+        "sshd's child": lambda: parent_of(at_sshd()),
+        "what it runs": at_sshd,
+        "what serves": lambda: rig.wait_until(lambda: next(
+            (pid for pid in rig.children_of(keeper()) if rig.is_alive(pid)), None)),
+        "what publishes": publisher,
+        "what runs ssh": lambda: parent_of(ssh()),
+        "what starts again what serves": keeper,
+        "what starts again what publishes": lambda: parent_of(publisher()),
+    }
+    for number, (name, find) in enumerate(victims.items()):
+        os.kill(find(), signal.SIGKILL)
+        fifo.write_text(f"after {number}\n")
+        for guest in guests:
+            guest.wait_for(f"after {number}")
+            assert guest.process.poll() is None, name
+        shows(world, *guests, deadline_s=rig.DEADLINE_S)
+    assert world.host.info("s")["child"] == shell and rig.is_alive(shell)
+    assert world.sshd.log.read_text().count(f"Accepted publickey for {rig.account()} from 10.83.2.1") == 3
+    for guest in guests:
+        assert guest.bytes().count(b"\x1b[?1049h") == 1
 
 
 def replay(world, fifo, stop):
