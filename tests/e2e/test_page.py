@@ -185,6 +185,12 @@ def test_a_repaint_takes_one_layout(parts):
         assert after["RecalcStyleCount"] - before["RecalcStyleCount"] <= 60, kind
 
 
+def test_the_round_trip_is_that_of_the_line_and_not_of_a_busy_page(parts):
+    assert parts.run("harness.roundTrips([30, 2, 90])") == [30, 2, 2]
+    # A line that has become slower is noticed within six answers, which is a minute.
+    assert parts.run("harness.roundTrips([2, 50, 51, 52, 53, 54, 55, 56])") == [2] * 6 + [50, 51]
+
+
 def test_usual_screens_have_no_stripes(parts):
     parts.run("harness.showKind('full', 1)")
     assert parts.run("document.querySelectorAll('.m').length") == 0

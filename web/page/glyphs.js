@@ -194,7 +194,8 @@ export function drawn(cp) {
 	return name;
 }
 
-// Where the ink of a character that is one bar across its box stands, as CSS has it: "x y/width height". Else "".
+// Where the ink of a character that is one bar across its box stands, as CSS has it: "x y/width height".
+// Else "".
 export function placeOf(cp) {
 	let place = places.get(cp);
 

@@ -10,7 +10,9 @@ const RETRY_MAX_MS = 8000;
 const RETRY_ROOM_MS = 5000; // at first, where there was no room
 const ACK_MS = 100; // between two of them
 const PING_FIRST_MS = 1000; // not while the page is still being made
+const PINGS_FIRST = 3; // so far apart, to begin with: then
 const PING_MS = 10_000;
+const PINGS_KEPT = 6; // whose shortest round trip is the line's
 const SILENT_MS = 4000; // without an answer: the link is lost
 const TOKEN_KEY = "mirrord.token";
 const SESSION_KEY = "mirrord.session";
@@ -30,6 +32,19 @@ function kept(key) {
 		return sessionStorage.getItem(key) ?? memory.get(key) ?? "";
 	} catch {
 		return memory.get(key) ?? "";
+	}
+}
+
+// The round trip of the line: what took longer waited for something else, mostly for the page itself.
+export class RoundTrip {
+	constructor() {
+		this.last = [];
+	}
+
+	// Takes how long an answer took; the shortest of the last ones.
+	put(ms) {
+		this.last = [...this.last.slice(1 - PINGS_KEPT), ms];
+		return Math.min(...this.last);
 	}
 }
 
@@ -173,6 +188,7 @@ export class Link {
 	takeWelcome({token, name}) {
 		keep(TOKEN_KEY, token);
 		this.retryMs = RETRY_MS;
+		this.roundTrip = new RoundTrip();
 		this.setState("live");
 		this.on.welcome(name);
 		if (document.visibilityState !== "visible")
@@ -291,8 +307,8 @@ export class Link {
 	takePong({number}, arrived) {
 		if (number !== Math.floor(this.pinged) % 2 ** 32 || this.pingTimer === 0)
 			return;
-		this.on.rtt(arrived - this.pinged);
-		this.pingIn(PING_MS);
+		this.on.rtt(this.roundTrip.put(arrived - this.pinged));
+		this.pingIn(this.roundTrip.last.length < PINGS_FIRST ? PING_FIRST_MS : PING_MS);
 	}
 
 	join(session) {

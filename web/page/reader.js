@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Bytes from the gateway, read one thing after the other. They are anybody's: whatever is out of range throws.
+// Bytes from the gateway, read one thing after the other. They are anybody's: whatever is out of range
+// throws.
 export class FrameError extends Error {}
 
 export function fail(why) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Cells, rows of them, and screens. Once shown they never change; two screens share the rows that are the same.
+// Cells, rows of them, and screens. Once shown they never change; two screens share the rows that are the
+// same.
 //
 // A cell is five words: its glyph (code point, width from bit 24 on), foreground, background, colour
 // of the underline, attributes. A colour is 0, INDEXED + index or RGB + 0xRRGGBB.

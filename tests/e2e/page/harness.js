@@ -4,6 +4,7 @@
 // expected here is written from the man page's JSON and the page's documentation, not from paint.js.
 import {Fit} from "./fit.js";
 import {applyFrame} from "./frame.js";
+import {RoundTrip} from "./link.js";
 import {Row, Screen, codeOf, widthOf} from "./row.js";
 import {ScreenView} from "./screen.js";
 
@@ -147,7 +148,7 @@ export function agree(cases) {
 
 // ---- What the document shows ---------------------------------------------------------------------------
 
-// Colours are [red, green, blue] here. What is asked for and what is left to the theme: web/README.md, "Colours".
+// Colours are [red, green, blue] here. What is left to the theme: web/README.md, "Colours".
 
 const theme = getComputedStyle(document.documentElement);
 const hex = (text) => [1, 3, 5].map((at) => parseInt(text.substr(at, 2), 16));
@@ -187,7 +188,7 @@ function wantedColours({fg, bg, attrs}, reversed) {
 	const [ink, paper] = swap ? [bg, fg] : [fg, bg];
 	const defaults = [themed("--fg"), themed("--bg")];
 	const [ours, other] = swap ? defaults.reverse() : defaults;
-	const least = Number(theme.getPropertyValue("--least")), leastOn = Number(theme.getPropertyValue("--least-on"));
+	const [least, leastOn] = ["--least", "--least-on"].map((name) => Number(theme.getPropertyValue(name)));
 
 	if (ink === undefined && paper === undefined)
 		return [ours, other];
@@ -221,8 +222,8 @@ function wantedLook(cell, reversed) {
 	const underline = Object.keys(STYLES).find((name) => cell.attrs.includes(name));
 	const has = (name) => cell.attrs.includes(name);
 
-	return {text: shownText(cell.text), col: cell.col, width: cell.width, ink, paper, bold: has("bold"), italic: has("italic"), blink: has("blink"),
-		conceal: has("conceal"), faint: has("faint"), strike: has("strike"), over: has("overline"),
+	return {text: shownText(cell.text), col: cell.col, width: cell.width, ink, paper,
+		bold: has("bold"), italic: has("italic"), blink: has("blink"), conceal: has("conceal"), faint: has("faint"), strike: has("strike"), over: has("overline"),
 		underline: underline ? STYLES[underline] : "none",
 		ul: underline && cell.ul !== undefined ? String(rgb(cell.ul, "p")) : ""};
 }
@@ -570,5 +571,12 @@ export async function playLive(path, times) {
 	return {frames: works.length, works, gaps};
 }
 
-globalThis.harness = {agree, check, contrasts, golden, measure, pixels, play, playLive, repaint, showKind, showStop,
-	touched};
+// What the page says the round trip is, after each of these answers.
+export function roundTrips(answers) {
+	const line = new RoundTrip();
+
+	return answers.map((ms) => line.put(ms));
+}
+
+globalThis.harness = {agree, check, contrasts, golden, measure, pixels, play, playLive, repaint, roundTrips,
+	showKind, showStop, touched};
