@@ -12,7 +12,7 @@ import pytest
 import rig
 
 browser = pytest.importorskip("browser", reason="no selenium")
-from test_web import start, talk  # noqa: E402, F401  (fixtures)
+from test_web import start, talk, word  # noqa: E402, F401  (fixtures)
 from webpage import ACK, BYE, HELLO, JOINED, SESSIONS, START, STEP, WELCOME  # noqa: E402
 from wire import text, varint  # noqa: E402
 
@@ -98,6 +98,12 @@ class Tab:
         window = self.driver.execute_cdp_cmd("Browser.getWindowForTarget", {})["windowId"]
         self.driver.execute_cdp_cmd("Browser.setWindowBounds", {
             "windowId": window, "bounds": {"windowState": "normal" if shown else "minimized"}})
+
+    def worked(self):
+        """How often and how long the page has worked so far."""
+        self.driver.execute_cdp_cmd("Performance.enable", {})
+        found = self.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        return {one["name"]: one["value"] for one in found}
 
     def copied(self):
         """What a copy of the selection puts on the clipboard."""
@@ -308,14 +314,18 @@ def test_a_hidden_page_gets_nothing_and_is_current_when_it_is_looked_at(start, t
         return page.run("got") == before
 
     rig.wait_until(hidden)
-    before = page.run("got")
-    for number in range(10):
-        talk(f"line {number}\r\n")
-        witness.wait_text(f"line {number}")
+    before, worked = page.run("[got, sent.length]"), page.worked()
+    for line in [word() for _ in range(50)]:
+        talk(f"{line}\r\n")
+        witness.wait_text(line)
     witness.close()
-    assert page.run("got") == before
+    assert page.run("[got, sent.length]") == before
+    after = page.worked()
+    assert after["LayoutCount"] == worked["LayoutCount"]
+    print(f"hidden, while 50 lines were printed: {(after['TaskDuration'] - worked['TaskDuration']) * 1e3:.1f} ms "
+          "of work, with what asks for it")
     page.show(True)
-    page.wait_text("line 9")
+    page.wait_text(line)
 
 
 # ---- a gateway that does wrong -------------------------------------------------------------------
@@ -537,6 +547,76 @@ def test_the_screen_fits_the_window_and_a_phone(start, talk, open_page, chromium
     assert page.run("(v => v.scrollWidth > v.clientWidth)(document.getElementById('view'))")
     page.press("f")
     page.wait(f"{size} < 9")
+
+
+def test_on_a_phone_all_buttons_and_facts_are_there(start, talk, open_page, chromium):
+    gateway = start()
+    talk("\x1b]2;a title that is much too long for a phone, on which there is no room for it\x07text\r\n")
+    page = open_page(gateway)
+    page.wait_text("text")
+    page.wait("/ ms away.*unchanged/.test(document.getElementById('facts').textContent)")
+    chromium.resize(390, 844)
+    page.wait("innerWidth === 390")
+    cut = page.run("['facts', 'tools', 'bar'].map(id => document.getElementById(id))"
+                   ".filter(e => e.scrollWidth > e.clientWidth).map(e => e.id)")
+    assert cut == []
+    outside = page.run("[...document.querySelectorAll('#tools button:not([hidden])')].filter(b => {"
+                       "const r = b.getBoundingClientRect(); return r.left < 0 || r.right > innerWidth || r.height < 32;})"
+                       ".map(b => b.textContent)")
+    assert outside == []
+    assert page.run("document.documentElement.scrollWidth") == 390
+
+
+def test_what_the_host_says_hides_no_row(mirrord, start, talk, open_page):
+    gateway = start()
+    talk("\x1b[24;1Hlast row")
+    page = open_page(gateway)
+    page.wait_text("last row")
+    mirrord.run("say", "the upgrade begins at ten")
+    page.wait("document.getElementById('notice').textContent.includes('begins at ten')")
+    page.wait("document.querySelector('#screen .r:last-child').getBoundingClientRect().bottom <= "
+              "document.getElementById('notice').getBoundingClientRect().top + 1")
+
+
+def test_all_that_buttons_do_keys_do(start, talk, open_page):
+    gateway = start()
+    talk("".join(f"line {n}\r\n" for n in range(40)) + "https://example.org/\r\n")
+    page = open_page(gateway)
+    page.wait_text("example.org")
+    size = "parseFloat(getComputedStyle(document.getElementById('screen')).fontSize)"
+
+    def changes(key, value):
+        before = page.run(value)
+        page.press(key)
+        page.wait(f"({value}) !== a[0]", before)
+
+    pressed = "document.querySelector('[data-do=%s]').ariaPressed"
+    todo = {"+": size, "f": size, "-": size, "t": "document.documentElement.dataset.theme",
+            "a": pressed % "speak", "h": pressed % "past", "c": "document.getElementById('notice').textContent",
+            "?": "document.getElementById('help').open", "/": "document.getElementById('find').hidden",
+            "s": "document.body.dataset.view"}
+    titles = page.run("[...document.querySelectorAll('#tools button')].map(b => b.title)")
+    assert {title[-2] for title in titles} == set(todo)
+    for key, value in todo.items():
+        changes(key, value)
+        if key in "?/":
+            changes("?" if key == "?" else "Escape", value)
+    # What is on the page is reached by Tab: buttons, the screen, its links.
+    page.driver.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
+    assert page.run("[...document.querySelectorAll('button, a, input, #view')].every(e => e.tabIndex >= 0)")
+
+
+def test_who_wants_less_motion_gets_none(start, talk, open_page):
+    gateway = start()
+    talk("\x1b[5mblinks\x1b[0m \x1b[1 q")
+    page = open_page(gateway)
+    page.wait_text("blinks")
+    moving = "document.getAnimations().length"
+    page.wait(f"{moving} > 0")
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+        "features": [{"name": "prefers-reduced-motion", "value": "reduce"}]})
+    page.wait(f"{moving} === 0")
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 def test_what_one_likes_is_remembered(start, talk, open_page):

@@ -144,6 +144,7 @@ function showNotice(text, ours) {
 	notices[ours ? "ours" : "theirs"] = text;
 	$("notice").textContent = notices.ours || notices.theirs;
 	$("notice").hidden = $("notice").textContent === "";
+	$("over").classList.toggle("room", !notices.ours && notices.theirs !== "");
 }
 
 // The clock runs only while somebody looks.
