@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import rig
+from gateway import start as gateway  # noqa: F401  (a fixture)
 from swarm import Swarm
-from test_web import start as gateway  # noqa: F401  (a fixture)
 
 FAN_KIB = 3 << 10  # what server/link/fan.c keeps for all together: the last screens, two streams
 

@@ -12,14 +12,14 @@ import pytest
 import rig
 
 browser = pytest.importorskip("browser", reason="no selenium")
-from test_web import start, talk, word  # noqa: E402, F401  (fixtures)
+from gateway import start, talk, word  # noqa: E402, F401  (fixtures)
 from webpage import ACK, BYE, HELLO, JOINED, SESSIONS, START, STEP, WELCOME  # noqa: E402
 from wire import text, varint  # noqa: E402
 
 pytestmark = [
     pytest.mark.core,
     pytest.mark.skipif(rig.missing("chromium", "chromedriver"), reason="no chromium"),
-    pytest.mark.skipif(rig.is_sanitized(rig.build_dir()), reason="test_web.py covers the sanitized gateway"),
+    pytest.mark.skipif(rig.is_sanitized(rig.build_dir()), reason="test_web_*.py cover the sanitized gateway"),
 ]
 FIRST_PAINT_MS = 300  # the aim, from the click, on loopback; --soak allows ten times that
 ROWS = "#screen .r"

@@ -10,13 +10,13 @@ import pytest
 import rig
 
 browser = pytest.importorskip("browser", reason="no selenium")
-from test_web import start, talk  # noqa: E402, F401  (fixtures)
+from gateway import start, talk  # noqa: E402, F401  (fixtures)
 from webpage import get  # noqa: E402
 
 pytestmark = [
     pytest.mark.core,
     pytest.mark.skipif(rig.missing("chromium", "chromedriver"), reason="no chromium"),
-    pytest.mark.skipif(rig.is_sanitized(rig.build_dir()), reason="test_web.py covers the sanitized gateway"),
+    pytest.mark.skipif(rig.is_sanitized(rig.build_dir()), reason="test_web_*.py cover the sanitized gateway"),
 ]
 
 # What a page can try on an address: each says what came of it. `open` is a socket's.
