@@ -555,15 +555,16 @@ def test_what_is_no_place_for_keys_is_refused(guests):
 
 
 @pytest.mark.core
-def test_fifty_at_once_are_all_added(guests):
+def test_many_at_once_are_all_added(guests, soak):
+    """Each waits for the disk, and 30 s at most for the others: slow disks have time for so many."""
     guests.keys.write_bytes(OTHERS)
-    keys = {f"guest{i}": a_key() for i in range(50)}
+    keys = {f"guest{i}": a_key() for i in range(50 if soak else 20)}
     files = {name: guests.file(name, text) for name, text in keys.items()}
     running = [subprocess.Popen(guests.argv("add", "--yes", "--file", path), env=guests.mirrord.env,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
                for path in files.values()]
     said = [process.communicate(timeout=rig.DEADLINE_S)[0] for process in running]
-    assert [process.returncode for process in running] == [0] * 50, said
+    assert [process.returncode for process in running] == [0] * len(running), said
     assert {name: guest["keys"][0]["fingerprint"] for name, guest in guests.list().items()} == \
         {name: fingerprint(text) for name, text in keys.items()}
     assert guests.keys.read_bytes().endswith(END + OTHERS)
