@@ -125,8 +125,12 @@ int
 link_print_first(const char *dir, const char *session)
 {
 	char why[SESSION_WHY];
-	int status = link_first(dir, NULL, session, why);
+	int status;
 
+	fputs(MIRRORD_NAME
+	    ": a gateway runs for these sessions already; this is one more link to it\n",
+	    stderr);
+	status = link_first(dir, NULL, session, why);
 	return status == EX_OK ? EX_OK : fail(status, why);
 }
 

@@ -55,9 +55,8 @@ has_words(const struct order_who *who)
 	return *who->key || *who->name;
 }
 
-// Whoever has the key or the name that the host meant.
-static bool
-may_be(const struct order_who *meant, const struct order_who *who)
+bool
+orders_may_be(const struct order_who *meant, const struct order_who *who)
 {
 	if (same_text(meant->key, who->key) || same_text(meant->name, who->name))
 		return true;
@@ -70,7 +69,7 @@ is_certainly(const struct order_who *meant, const struct order_who *who)
 {
 	if (*meant->key)
 		return strcmp(meant->key, who->key) == 0;
-	return may_be(meant, who);
+	return orders_may_be(meant, who);
 }
 
 static void
@@ -85,7 +84,7 @@ static void
 remove_rules(struct orders *orders, const struct order_who *who)
 {
 	for (size_t i = orders->rules; i-- > 0;) {
-		if (may_be(who, &orders->rule[i].who))
+		if (orders_may_be(who, &orders->rule[i].who))
 			remove_rule(orders, i);
 	}
 }
@@ -273,7 +272,7 @@ orders_judge(const struct orders *orders, const struct view_person *person, bool
 	for (size_t i = 0; i < orders->rules; i++) {
 		const struct order_rule *rule = &orders->rule[i];
 
-		if (!rule->admit && may_be(&rule->who, &who))
+		if (!rule->admit && orders_may_be(&rule->who, &who))
 			return VERDICT_OUT;
 		admitted |= rule->admit && known && is_certainly(&rule->who, &who);
 	}
@@ -282,6 +281,16 @@ orders_judge(const struct orders *orders, const struct view_person *person, bool
 	if (orders->locked)
 		return VERDICT_LOCKED;
 	return orders->ask && !admitted ? VERDICT_ASK : VERDICT_IN;
+}
+
+bool
+orders_know(const struct orders *orders, const struct order_who *who)
+{
+	for (size_t i = 0; i < orders->rules; i++) {
+		if (orders_may_be(who, &orders->rule[i].who))
+			return true;
+	}
+	return false;
 }
 
 bool

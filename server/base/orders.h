@@ -60,6 +60,7 @@ enum order_status {
 	ORDER_DONE,
 	ORDER_SAME,   // nothing has changed
 	ORDER_FULL,   // LIMIT_RULES are shut out
+	ORDER_NOBODY, // to be let in is of that name
 	ORDER_FAILED, // for lack of something in the system
 	ORDER_MALFORMED,
 };
@@ -86,6 +87,10 @@ enum orders_verdict orders_judge(
     const struct orders *orders, const struct view_person *person, bool was_in);
 // Whether this viewer is the one that the host means to lend the keyboard to.
 bool orders_holds(const struct orders *orders, const struct view_person *person);
+// Whether there is a rule about them.
+bool orders_know(const struct orders *orders, const struct order_who *who);
+// Whether somebody known as `who` is whom the host meant: one of key and name is enough.
+bool orders_may_be(const struct order_who *meant, const struct order_who *who);
 // Fields that ORDER_GRANT begins with.
 void orders_who_get(struct reader *reader, struct order_who *who);
 // How a viewer is known. False if its key is longer than a rule can hold.

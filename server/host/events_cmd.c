@@ -20,6 +20,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define TIME_DIGITS 13        // of unix time in seconds: to the millisecond
 #define HOOK_MS 30000         // for one run of the command; then it is killed
 #define BEHIND_MAX (1u << 20) // bytes of events that wait for it; then the keeper lets go of us
 
@@ -130,7 +131,8 @@ tell(struct hook *hook, const struct msg *msg, bool *ended)
 		return true;
 	*ended = event.kind == EVENT_ENDED;
 	json = event_json(&event);
-	line = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	line =
+	    json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(TIME_DIGITS));
 	json_decref(json);
 	if (!line)
 		return true;

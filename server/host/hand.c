@@ -23,6 +23,7 @@ struct hand {
 	const char *command;
 	struct session session;
 	struct control control;
+	bool lenient; // that nobody is of that name is no fault
 };
 
 static int
@@ -60,7 +61,9 @@ give(struct hand *hand, const struct buf *order)
 	if (control_send(
 		&hand->control, CONTROL_ORDER, order, -1, control_now_ms() + CONTROL_ANSWER_MS))
 		status = control_wait(&hand->control, control_now_ms() + OBEY_MS, &msg, why);
-	return status == EX_OK ? EX_OK : fail(status, why);
+	if (status == EX_OK || (status == EX_NOUSER && hand->lenient))
+		return status;
+	return fail(status, why);
 }
 
 static int
@@ -234,17 +237,21 @@ rule(struct hand *hand, enum order order, const char *guest)
 {
 	const struct passwd *user = getpwnam(guest);
 	struct order_who who = {.uid = user ? user->pw_uid : 0};
-	struct order_who login = who;
+	const struct order_who login = who;
 	bool is_key = strncmp(guest, "SHA256:", 7) == 0;
-	int status;
+	int by_login = EX_NOUSER, status;
 
 	if (strlen(guest) > (is_key ? LIMIT_KEY : LIMIT_NAME) || !*guest ||
 	    !view_text_clean(guest, strlen(guest)))
 		return fail(
 		    EX_USAGE, "that is neither a guest's name nor the fingerprint of a key");
 	strcpy(is_key ? who.key : who.name, guest);
+	hand->lenient = true;
+	if (user)
+		by_login = give_about(hand, order, &login);
+	hand->lenient = by_login == EX_OK;
 	status = give_about(hand, order, &who);
-	return status == EX_OK && user ? give_about(hand, order, &login) : status;
+	return status == EX_NOUSER ? by_login : status;
 }
 
 // A viewer that is known by its login alone is shut out for a moment.

@@ -41,6 +41,7 @@ parse_answer(const struct msg *msg, struct who *who)
 	return !reader.bad && !reader.len;
 }
 
+#define RATIO_DIGITS 6      // of ratios, and frames a second
 #define TODAY_S (12 * 3600) // what began longer ago is shown with its day
 
 // ---- how it is shown ---------------------------------------------------------------------------
@@ -180,7 +181,8 @@ print_json(const struct who *who)
 
 	for (size_t i = 0; i < who->count; i++)
 		json_array_append_new(list, json_of(who, &who->people[i]));
-	json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	json_dumpf(
+	    list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(RATIO_DIGITS));
 	putchar('\n');
 	json_decref(list);
 }

@@ -164,6 +164,12 @@ on_order(struct keeper *k, struct conn *conn, struct reader *reader)
 		if (conn != k->front)
 			say_error(conn, EX_CANTCREAT, "cannot make the keyboard's socket");
 		return true;
+	case ORDER_NOBODY:
+		if (conn != k->front)
+			say_error(conn, EX_NOUSER,
+			    "nobody of that name has asked to watch, or is shut out");
+		conn->closing = false; // it may be known otherwise
+		return true;
 	case ORDER_FULL:
 		if (conn != k->front)
 			say_error(conn, EX_UNAVAILABLE,

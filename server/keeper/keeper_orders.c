@@ -134,6 +134,32 @@ lend(struct keeper *k, bool front, enum order order, struct reader *reader)
 	return ORDER_DONE;
 }
 
+// Not the rest of what the mirror says of them; nor whom no rule could be about.
+static void
+remember_asking(struct keeper *k, struct reader fields)
+{
+	struct order_who who;
+
+	orders_who_get(&fields, &who);
+	if (!fields.bad)
+		k->asked[k->asks++ % KEEPER_ASKED] = who;
+}
+
+// Somebody asks, has asked, or was ruled about: else the host has mistaken the name.
+static bool
+is_known(const struct keeper *k, struct reader fields)
+{
+	size_t count = k->asks < KEEPER_ASKED ? (size_t)k->asks : KEEPER_ASKED;
+	struct order_who who;
+
+	orders_who_get(&fields, &who);
+	for (size_t i = 0; i < count; i++) {
+		if (orders_may_be(&who, &k->asked[i]))
+			return true;
+	}
+	return fields.bad || orders_know(&k->orders, &who);
+}
+
 enum order_status
 orders_give(struct keeper *k, bool front, struct reader *reader)
 {
@@ -145,6 +171,8 @@ orders_give(struct keeper *k, bool front, struct reader *reader)
 
 	if (order == ORDER_GRANT || order == ORDER_REVOKE)
 		return lend(k, front, order, reader);
+	if (order == ORDER_ADMIT && !is_known(k, fields))
+		return ORDER_NOBODY;
 	status = orders_take(&k->orders, order, reader);
 	seconds = order == ORDER_SAY ? reader_bounded(reader, UINT32_MAX) : 0;
 	if (!reader_done(reader))
@@ -198,6 +226,8 @@ orders_heard(struct keeper *k, struct reader *reader)
 		return true;
 	}
 	tell_raw(k, kind, fields.data, fields.len);
+	if (kind == EVENT_ASKS)
+		remember_asking(k, fields);
 	if (kind != EVENT_TIMED_OUT)
 		return true;
 	if (orders_take(&k->orders, ORDER_BAN, reader) == ORDER_DONE)

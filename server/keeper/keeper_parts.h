@@ -30,6 +30,7 @@
 #define KEEPER_STARVED_LOOK_MS 250
 #define KEEPER_REPLY_RATE 512 // answers to terminal queries: a second, and at once
 #define KEEPER_WORD_MAX 512   // bytes of a mirror's message that is no dump; an event is longest
+#define KEEPER_ASKED 64       // who have asked to watch that are remembered
 #define KEEPER_LISTENERS 16   // of the connections: those that hear events
 #define CONTROL_MAX 4200      // bytes of a message from a client; CONTROL_INPUT is longest
 
@@ -156,7 +157,10 @@ struct keeper {
 
 	struct keyboard grant;
 	struct orders orders;
-	uint64_t orders_number;               // one more with each change; never 0
+	uint64_t orders_number; // one more with each change; never 0
+	struct order_who
+	    asked[KEEPER_ASKED]; // who has asked to watch, the newest at asks - 1, modulo
+	uint64_t asks;
 	uint8_t orders_wire[ORDERS_WIRE_MAX]; // what the mirror's tx borrows
 	uint64_t say_ms;                      // when the line that was said goes; 0: never
 	struct tx event[LIMIT_EVENTS];        // the last ones, by their number
