@@ -326,7 +326,7 @@ view_history_put(struct buf *out, const struct view_history *history)
 {
 	size_t begin = msg_begin(out, VIEW_HISTORY_IS);
 
-	buf_put_varint(out, history->oldest);
+	buf_put_varint(out, history->away ? 1 : history->oldest); // behind the end: no such line
 	buf_put_varint(out, history->end);
 	buf_put_varint(out, history->first);
 	if (history->rows)
@@ -343,6 +343,11 @@ view_history_get(const struct msg *msg, struct view_history *history)
 	*history = (struct view_history){.oldest = reader_varint(&reader)};
 	history->end = reader_varint(&reader);
 	history->first = reader_varint(&reader);
+	if (!reader.bad && !reader.len && history->oldest == 1 && !history->end &&
+	    !history->first) {
+		*history = (struct view_history){.away = true};
+		return true;
+	}
 	if (reader.bad || msg->len > LIMIT_HISTORY_BYTES || history->first < history->oldest ||
 	    history->first > history->end)
 		return false;

@@ -77,6 +77,7 @@ struct view_history {
 	uint64_t oldest, end; // numbers of the oldest line that is kept, and behind the newest
 	uint64_t first;       // of those that are here
 	struct screen *rows;  // they, one a row; a reference, or NULL: there are none
+	bool away;            // there is nothing else in it: whoever keeps them cannot be asked now
 };
 
 // Each appends one whole message to `out`.

@@ -33,6 +33,7 @@ want(struct scroll *scroll, uint64_t line)
 {
 	scroll->want = line;
 	scroll->due = true;
+	scroll->away = false;
 }
 
 static void
@@ -40,6 +41,8 @@ back(struct scroll *scroll, uint64_t lines)
 {
 	if (scroll->want != LATEST)
 		want(scroll, scroll->want > lines ? scroll->want - lines : 0);
+	else if (scroll->away)
+		want(scroll, LATEST); // once more
 }
 
 static void
@@ -123,6 +126,13 @@ scroll_take(struct scroll *scroll, const struct view_history *answer)
 	if (!scroll->on || !scroll->asked)
 		return;
 	scroll->asked = false;
+	scroll->away = answer->away;
+	if (answer->away) { // what is shown stays
+		scroll->want = scroll->page ? scroll->first : LATEST;
+		snprintf(scroll->line, sizeof(scroll->line),
+		    "the host's link is lost: no more of history now; q, Esc or End: live");
+		return;
+	}
 	if (asked_for != LATEST && asked_for > answer->first && !scroll->due) {
 		live(scroll); // there is less than a page after that line
 		return;

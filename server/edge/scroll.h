@@ -19,6 +19,7 @@ struct scroll {
 	uint64_t want;  // the line that is to be the first
 	bool due;       // it has not been asked for yet
 	bool asked;     // and for `asked_for` no answer has come
+	bool away;      // the last answer: nobody can be asked now
 	uint64_t asked_for, asked_at;
 	char line[SCROLL_LINE];
 };

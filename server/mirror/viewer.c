@@ -236,6 +236,8 @@ viewer_drained(struct viewer *viewer)
 		viewer->unaware = !viewer_try(viewer, viewers->notice);
 	if (viewer->orders.len && !viewer->pending && viewer->state == VIEWER_VIEW)
 		give_orders(viewer);
+	if (viewer->answer && !viewer->pending && !viewer->behind)
+		viewer_give_answer(viewer);
 	if (viewer_waits(viewer))
 		viewer_history(viewer);
 	if (viewers->farewell && !viewer->pending && !viewer->behind &&
@@ -385,6 +387,7 @@ on_history(struct viewer *viewer, const struct msg *msg)
 		return;
 	}
 	viewer->asks = true;
+	viewer->seeks = 0;
 	if (!viewer->pending)
 		viewer_drained(viewer);
 }
@@ -729,7 +732,8 @@ viewer_close(struct viewer *viewer)
 	viewer->behind = false;
 	drop_pending(viewer);
 	blob_unref(viewer->last);
-	viewer->last = NULL;
+	blob_unref(viewer->answer);
+	viewer->last = viewer->answer = NULL;
 	buf_fini(&viewer->in);
 	buf_fini(&viewer->orders);
 	uv_close((uv_handle_t *)&viewer->poll, on_closed);

@@ -19,6 +19,8 @@ struct viewers_source {
 	void (*dump)(void *user, struct buf *out); // NULL: there is none to be had
 	// Whose history viewers may read now; NULL (or no function): they get none.
 	const struct model *(*history)(void *user);
+	// Instead of that: viewers_sought() says what is asked; NULL: the history is here.
+	void (*seek)(void *user);
 	uint64_t (*printed)(void *user);         // bytes of the program's so far; may be NULL
 	void (*count)(void *user, size_t count); // of viewers, after it changed
 	// Somebody came, went, asks; may be NULL.
@@ -56,6 +58,11 @@ struct view_person *viewers_people(const struct viewers *viewers, size_t *count)
 // Carries the host's orders out, on those who watch and those who come; the screen that the source
 // gives is the source's to change. `orders` is borrowed, and stands. Takes connections from now on.
 void viewers_order(struct viewers *viewers, const struct orders *orders);
+// The request for history that has waited longest for an answer from afar. False: there is none.
+bool viewers_sought(const struct viewers *viewers, struct view_history_ask *ask);
+// Answers all who have asked this.
+void viewers_answer(struct viewers *viewers, const struct view_history_ask *ask,
+    const struct view_history *answer);
 // Lines of history before this one (of all that ever were) are not to be read.
 void viewers_history_from(struct viewers *viewers, uint64_t line);
 // What the program has set for its terminal's input: for whom the keyboard is lent to.

@@ -53,6 +53,8 @@ struct viewer {
 	struct blob *last;    // its last words, behind `pending`; a reference, or NULL
 	bool asks;            // for lines of history: answered when nothing else is to be sent
 	struct view_history_ask ask;
+	uint64_t seeks;      // an answer from afar: the number of its request, or 0
+	struct blob *answer; // that has come, and waits until nothing is pending; a reference, or NULL
 	struct view_person *person; // owned; NULL before the hello
 	char *claimed; // owned: the key that it says it came with, if that is not believed; or NULL
 	bool serves;   // others: it has told who they are
@@ -85,6 +87,7 @@ struct viewers {
 	struct blob *asked;   // key frame for guests' queries, or NULL
 	uint64_t asked_at;    // loop time, ms
 	struct bucket account[VIEWERS_BUCKETS]; // hellos and queries of guests, by uid
+	uint64_t sought;                        // requests for history from afar, so far
 	uint64_t history_from;                  // lines before this one are nobody's
 	struct viewer *holder;                  // borrowed: of the keyboard; or NULL
 	uint8_t holder_token[GRANT_TOKEN];      // that it was given
@@ -107,6 +110,8 @@ bool bucket_take(struct bucket *bucket, uint64_t now, uint32_t max, uint32_t per
 
 // Lines of history, viewers_history.c. Answers what the viewer asks; not if it has to wait its turn.
 void viewer_history(struct viewer *viewer);
+// Sends the answer from afar that has come; nothing must be pending.
+void viewer_give_answer(struct viewer *viewer);
 
 // The connection's side, viewer.c.
 void viewer_new(struct viewers *viewers, int fd); // takes the fd

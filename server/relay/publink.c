@@ -91,7 +91,8 @@ on_guests(struct publink *link, const struct msg *msg, struct view_bye *bye)
 		   : broken(bye, "the relay sent a broken list of guests");
 }
 
-// There is nothing here that could be typed: a relay acknowledges, says who watches, and ends.
+// There is nothing here that could be typed: a relay acknowledges, says who watches, asks for lines that have
+// scrolled away, and ends.
 static enum publink_event
 on_message(struct publink *link, const struct msg *msg, uint64_t now_us, struct view_bye *bye)
 {
@@ -107,6 +108,10 @@ on_message(struct publink *link, const struct msg *msg, uint64_t now_us, struct 
 	case LINK_ACK:
 		if (link->open && linksend_take(&link->send, now_us, msg))
 			return PUBLINK_ACK;
+		break;
+	case LINK_HISTORY:
+		if (link->open && linksend_take(&link->send, now_us, msg))
+			return PUBLINK_ASKED;
 		break;
 	case LINK_GUESTS:
 		if (link->open)

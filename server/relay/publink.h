@@ -25,6 +25,7 @@ enum publink_event {
 	PUBLINK_OPEN,    // and takes the session: show it a screen
 	PUBLINK_ACK,
 	PUBLINK_GUESTS, // `guests` watch there
+	PUBLINK_ASKED,  // for lines of history: `send.ask`
 	PUBLINK_BYE,    // `bye` says how it ended, for good
 	PUBLINK_BROKEN, // what answers broke the protocol, or speaks another: `bye` says how
 };

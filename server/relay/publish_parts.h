@@ -28,6 +28,14 @@ struct publish_stay {
 	bool going; // who started it has said GO
 };
 
+// A question of the relay's that the mirror is asked. Times: us.
+struct publish_history {
+	bool asked, stale; // the mirror has not answered; stale: it is another link's question
+	struct view_history_ask ask;
+	uint64_t again_us; // ask once more if it has not by then
+	uint64_t next_us;  // the next question is taken then: there is to be room for frames
+};
+
 struct publish {
 	const struct publish_options *options; // borrowed
 	struct publish_stay *stay;             // borrowed, shared with who starts another
@@ -46,7 +54,8 @@ struct publish {
 	uint64_t lost_us, try_us; // since when others are tried (0: they are not); the next try
 	uint64_t try_ms;          // the pause after it, once they are rare
 	uint64_t sent_us,
-	    beat_us;         // when something was sent that was no beat; the pause before the next
+	    beat_us; // when something was sent that was no beat; the pause before the next
+	struct publish_history history;
 	uint64_t end_us;     // it ends then at the latest; 0: not yet
 	struct view_bye bye; // how
 	uint32_t random;
@@ -73,6 +82,12 @@ void publish_run(struct publish *publish);
 void publish_stop(struct publish *publish); // ends the loop
 // Does all there is to do now, and arranges to be called when there is more.
 void publish_act(struct publish *publish);
+
+// publish_history.c
+void publish_history_restart(struct publish *publish);              // another link is live
+void publish_history_ask(struct publish *publish, uint64_t now_us); // the mirror, if that is due
+uint64_t publish_history_due(const struct publish *publish);
+void publish_history_take(struct publish *publish, const struct msg *msg); // the mirror's answer
 
 // publish_way.c
 void publish_on_news(uv_poll_t *poll, int status, int events); // from the dialer

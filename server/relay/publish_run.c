@@ -94,6 +94,7 @@ schedule(struct publish *publish, uint64_t now)
 		if (beats(publish) && send->pace.sent == send->pace.acked && send->frames)
 			due = earlier(due, publish->sent_us + publish->beat_us);
 	}
+	due = earlier(due, publish_history_due(publish));
 	if (publish->lost_us) {
 		due = earlier(due, publish->try_us);
 		for (unsigned i = 0; i < DIALER_SLOTS; i++)
@@ -148,6 +149,7 @@ publish_act(struct publish *publish)
 	}
 	if (publish->live)
 		pump(publish, now);
+	publish_history_ask(publish, now);
 	publish_keep_trying(publish, now);
 	schedule(publish, now);
 	tell_mirror(publish);
@@ -184,6 +186,12 @@ on_cut(void *user, const struct view_cut *cut)
 
 	if (publish->live)
 		linksend_cut(&publish->live->link.send, cut);
+}
+
+static void
+on_history(void *user, const struct msg *msg)
+{
+	publish_history_take(user, msg);
 }
 
 // The relay is to know how it ended; its guests leave with that. If there is no link now, there may
@@ -247,6 +255,7 @@ publish_prepare(struct publish *publish)
 	const struct upstream_sink sink = {.user = publish,
 	    .screen = on_screen,
 	    .notice = on_notice,
+	    .history = on_history,
 	    .cut = on_cut,
 	    .end = on_end,
 	    .turn = on_turn};

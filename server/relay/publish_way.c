@@ -136,6 +136,7 @@ on_open(struct way *way)
 	publish->beat_us = LIMIT_PUBLISH_BEAT_MS * 1000u;
 	publish->sent_us = now_us();
 	publish->guests = 0;
+	publish_history_restart(publish);
 	if (publish->screen)
 		linksend_show(send, publish->screen);
 	if (*publish->notice)
@@ -196,6 +197,7 @@ take_messages(struct way *way)
 			}
 			break;
 		case PUBLINK_GUESTS: on_guests(way); break;
+		case PUBLINK_ASKED: break; // publish_act() looks
 		case PUBLINK_BYE: on_bye(way, &bye); return false;
 		case PUBLINK_BROKEN:
 			if (!publish->published)

@@ -83,6 +83,13 @@ feed_guests(struct feed *feed, const struct view_person *people, size_t count)
 	write_out(feed);
 }
 
+void
+feed_ask(struct feed *feed, const struct view_history_ask *ask)
+{
+	view_history_ask_put(&feed->bytes, LINK_HISTORY, ask);
+	write_out(feed);
+}
+
 uint64_t
 feed_due(const struct feed *feed)
 {
@@ -126,7 +133,10 @@ on_event(struct feed *feed, enum linkrecv_event event, const struct view_bye *by
 			viewers_cut(relay->viewers, &feed->recv.cut);
 		break;
 	case LINKRECV_BYE: relay_end(relay, bye->status, bye->text); break;
-	case LINKRECV_HISTORY: // nobody asked
+	case LINKRECV_HISTORY:
+		if (relay_history_take(relay, &feed->recv.history))
+			break;
+		// fall through
 	case LINKRECV_BROKEN: feed_bye(feed, EX_PROTOCOL, "the publisher broke the protocol");
 	}
 }

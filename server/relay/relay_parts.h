@@ -27,6 +27,13 @@ struct feed {
 	uint64_t close_at;    // or then
 };
 
+// What guests ask of the host's lines that have scrolled away.
+struct relay_history {
+	bool asked;                  // the publisher has not answered yet
+	struct view_history_ask ask; // of the guests
+	struct view_history got;     // the first pieces of the answer; its rows are a reference
+};
+
 struct relay {
 	const struct relay_claim *claim; // borrowed
 	uv_loop_t loop;
@@ -45,6 +52,8 @@ struct relay {
 	uint64_t guests_at, guests_due; // the last list of guests; the next, or 0
 	uint64_t first_due;             // viewers are taken in even without a screen; or UINT64_MAX
 	uint64_t end_at;                // 0: not yet
+	struct relay_history history;
+	bool seeks; // guests may have asked for some
 	struct relay_conn *conn[RELAY_CONNS];
 	uv_poll_t listener;
 };
@@ -66,8 +75,15 @@ void feed_hello(struct feed *feed); // the first words: what we have
 void feed_close(struct feed *feed);
 void feed_bye(struct feed *feed, int status, const char *text); // the last words, then closes
 void feed_guests(struct feed *feed, const struct view_person *people, size_t count);
+void feed_ask(struct feed *feed, const struct view_history_ask *ask);
 uint64_t feed_due(const struct feed *feed); // when feed_act() is to be called: an ACK, or the end
 void feed_act(struct feed *feed);
+
+// relay_history.c
+void relay_history_seek(struct relay *relay);    // guests may ask something, or the link is lost
+void relay_history_restart(struct relay *relay); // another link: what was asked is asked again
+// A piece of the answer has come. False: nobody asked.
+bool relay_history_take(struct relay *relay, const struct view_history *piece);
 
 // relay_control.c
 bool relay_control_start(struct relay *relay);

@@ -75,6 +75,16 @@ on_guests(void *user)
 	relay_soon(relay);
 }
 
+static void
+on_seek(void *user)
+{
+	struct relay *relay = user;
+
+	relay_clock(relay);
+	relay->seeks = true;
+	relay_soon(relay);
+}
+
 // From the first screen on; until then viewers wait in the backlog.
 static void
 start_viewers(struct relay *relay)
@@ -85,8 +95,11 @@ start_viewers(struct relay *relay)
 	    .start = claim->who.start,
 	    .owner = claim->session.owner,
 	    .guests = claim->guests};
-	const struct viewers_source source = {
-	    .screen = give_screen, .count = on_count, .guests = on_guests, .user = relay};
+	const struct viewers_source source = {.screen = give_screen,
+	    .seek = on_seek,
+	    .count = on_count,
+	    .guests = on_guests,
+	    .user = relay};
 
 	if (relay->viewers)
 		return;
@@ -139,6 +152,7 @@ lost(struct relay *relay, uint64_t since)
 		return;
 	relay->lost_at = since ? since : 1;
 	relay_tell(relay);
+	relay_history_seek(relay);
 }
 
 static void
@@ -180,6 +194,7 @@ relay_chosen(struct relay *relay, struct feed *feed)
 	relay->guests_due = relay->watched ? relay->now : 0;
 	if (relay->lost_at)
 		found(relay);
+	relay_history_restart(relay);
 }
 
 void
@@ -245,6 +260,8 @@ next_due(const struct relay *relay)
 
 	if (relay->end_at)
 		return relay->end_at;
+	if (relay->seeks)
+		return relay->now;
 	if (relay->lost_at) {
 		due = earlier(due, relay->lost_at + relay->claim->keep_ms);
 		if (relay->watched)
@@ -274,6 +291,9 @@ do_due(struct relay *relay)
 	}
 	if (relay->lost_at && relay->lost_at + relay->claim->keep_ms <= now)
 		relay_end(relay, EX_UNAVAILABLE, "the host has not come back");
+	if (relay->seeks)
+		relay_history_seek(relay);
+	relay->seeks = false;
 	if (relay->guests_due && relay->guests_due <= now && relay->live)
 		send_guests(relay);
 	for (size_t i = 0; i < RELAY_FEEDS; i++) {

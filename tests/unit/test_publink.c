@@ -241,6 +241,41 @@ guests_and_who_is_cut_go_their_ways(void **state)
 	pair_free(&pair);
 }
 
+static void
+lines_are_asked_for_and_the_answer_comes_between_frames(void **state)
+{
+	const struct view_history_ask ask = {.first = 7, .count = 2};
+	struct view_history answer = {.end = 9, .first = 7, .rows = screen_blank(2, 80)};
+	struct pair pair = pair_new();
+	struct view_bye bye;
+	struct buf out = {0};
+	struct msg msg;
+	size_t used = 0;
+	(void)state;
+
+	view_history_ask_put(&pair.down, LINK_HISTORY, &ask);
+	assert_int_equal(hear(&pair), PUBLINK_ASKED);
+	assert_true(pair.link.send.asked);
+	assert_int_equal(pair.link.send.ask.first, 7);
+	assert_int_equal(pair.link.send.ask.count, 2);
+	view_history_put(&out, &answer);
+	assert_int_equal(msg_get(&out, &used, MSG_MAX, &msg), MSG_ONE);
+	linksend_history(&pair.link.send, pair.now, &msg);
+	assert_int_equal(carry(&pair, &bye), LINKRECV_HISTORY);
+	assert_int_equal(pair.recv.history.first, 7);
+	assert_true(screen_equal(pair.recv.history.rows, answer.rows));
+	out.len = 0;
+	view_history_put(&out, &(struct view_history){.away = true});
+	used = 0;
+	assert_int_equal(msg_get(&out, &used, MSG_MAX, &msg), MSG_ONE);
+	linksend_history(&pair.link.send, pair.now, &msg);
+	assert_int_equal(carry(&pair, &bye), LINKRECV_HISTORY);
+	assert_true(pair.recv.history.away);
+	screen_unref(answer.rows);
+	buf_fini(&out);
+	pair_free(&pair);
+}
+
 // The same messages break a link that is a watcher's.
 static void
 a_watcher_is_no_relay(void **state)
@@ -266,7 +301,7 @@ a_relay_cannot_say_what_could_be_typed(void **state)
 
 		msg_put(&pair.down, (uint8_t)type, "\x01q", 2);
 		event = hear(&pair);
-		assert_true(event == PUBLINK_BROKEN || type == LINK_BYE);
+		assert_true(event == PUBLINK_BROKEN || type == LINK_BYE || type == LINK_HISTORY);
 		pair_free(&pair);
 	}
 }
@@ -279,6 +314,7 @@ main(void)
 	    cmocka_unit_test(a_sign_of_life_is_acknowledged_and_changes_nothing),
 	    cmocka_unit_test(silence_is_told_from_a_link_that_is_slow),
 	    cmocka_unit_test(guests_and_who_is_cut_go_their_ways),
+	    cmocka_unit_test(lines_are_asked_for_and_the_answer_comes_between_frames),
 	    cmocka_unit_test(a_watcher_is_no_relay),
 	    cmocka_unit_test(a_relay_cannot_say_what_could_be_typed),
 	};

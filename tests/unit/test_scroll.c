@@ -105,6 +105,32 @@ a_page_stands_while_the_session_scrolls(void **state)
 	scroll_fini(&guest.scroll);
 }
 
+// As through a relay whose host is away.
+static void
+nobody_to_ask_leaves_what_is_shown_and_can_be_tried_again(void **state)
+{
+	const struct view_history away = {.away = true};
+	struct guest guest = guest_new();
+	(void)state;
+
+	assert_true(scroll_key(&guest.scroll, KEY_PAGE_UP, ROWS));
+	scroll_ask(&guest.scroll, guest.now, ROWS);
+	scroll_take(&guest.scroll, &away);
+	assert_line(&guest, "the host's link is lost");
+	assert_null(guest.scroll.page);
+	assert_int_equal(scroll_due(&guest.scroll, guest.now), SCROLL_NEVER);
+	press(&guest, KEY_PAGE_UP); // the host is back
+	assert_int_equal(guest.scroll.first, 990);
+	assert_true(scroll_key(&guest.scroll, KEY_PAGE_UP, ROWS));
+	scroll_ask(&guest.scroll, guest.now, ROWS);
+	scroll_take(&guest.scroll, &away);
+	assert_line(&guest, "the host's link is lost");
+	assert_int_equal(guest.scroll.page->rows, ROWS);
+	press(&guest, KEY_PAGE_UP); // from the page that is shown
+	assert_int_equal(guest.scroll.first, 980);
+	scroll_fini(&guest.scroll);
+}
+
 static void
 the_oldest_line_is_the_end_of_the_way_back(void **state)
 {
@@ -213,6 +239,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(pages_go_back_and_forth_and_end_at_the_live_screen),
 	    cmocka_unit_test(a_page_stands_while_the_session_scrolls),
+	    cmocka_unit_test(nobody_to_ask_leaves_what_is_shown_and_can_be_tried_again),
 	    cmocka_unit_test(the_oldest_line_is_the_end_of_the_way_back),
 	    cmocka_unit_test(every_way_back_to_the_live_screen_works),
 	    cmocka_unit_test(without_history_the_guest_is_told_so),
