@@ -9,7 +9,7 @@
 //            a running session), event.c (what happens, as JSON and in words), notify.c, who.c, dump.c
 //   keeper/  the process that owns the PTY: keeper.c and its parts; ring.c, pty.c below it
 //   mirror/  the process that holds the model and serves the view socket: viewers.c all who watch,
-//            viewer.c one of them, cut.c when a frame is cut, curtain.c what is seen while paused
+//            viewer*.c one of them, cut.c when a frame is cut, curtain.c what is seen while paused
 //   edge/    watching: upstream.c the connection to the mirror, replica.c the screen, sender.c and pace.c what
 //            goes to a guest's terminal and when, view.c all of it at work, scroll.c what has scrolled away,
 //            pick.c which session; typing.c a viewer who was lent the keyboard

@@ -47,9 +47,8 @@ blob_unref(struct blob *blob)
 
 // ---- frames ------------------------------------------------------------------------------------
 
-// The frame from `base` to `target` as a message; NULL if they are equal. A NULL base: a key frame.
-static struct blob *
-frame_blob(struct screen *base, struct screen *target)
+struct blob *
+blob_frame(struct screen *base, struct screen *target)
 {
 	struct buf out = {0};
 	size_t begin = msg_begin(&out, VIEW_FRAME), before;
@@ -89,7 +88,7 @@ viewers_key(struct viewers *viewers)
 	if (!viewers->shown)
 		viewers->shown = viewers->source.screen(viewers->source.user);
 	if (!viewers->key)
-		viewers->key = frame_blob(NULL, viewers->shown);
+		viewers->key = blob_frame(NULL, viewers->shown);
 	return viewers->key;
 }
 
@@ -104,7 +103,7 @@ viewers_asked(struct viewers *viewers)
 		return viewers->asked;
 	screen = viewers->source.screen(viewers->source.user);
 	blob_unref(viewers->asked);
-	viewers->asked = frame_blob(NULL, screen);
+	viewers->asked = blob_frame(NULL, screen);
 	viewers->asked_at = now;
 	screen_unref(screen);
 	return viewers->asked;
@@ -117,7 +116,7 @@ viewers_show(struct viewers *viewers, struct screen *screen)
 
 	if (!viewers->shown || screen == viewers->shown)
 		return false;
-	blob = frame_blob(viewers->shown, screen);
+	blob = blob_frame(viewers->shown, screen);
 	if (!blob)
 		return false;
 	set_shown(viewers, screen);

@@ -104,6 +104,8 @@ struct viewers {
 struct blob *blob_new(struct buf *bytes); // takes what is in `bytes`
 struct blob *blob_ref(struct blob *blob);
 void blob_unref(struct blob *blob); // NULL is allowed
+// The frame from `base` to `target` as a message; NULL if they are equal. A NULL base: a key frame.
+struct blob *blob_frame(struct screen *base, struct screen *target);
 
 // Whether there is a token left: at most `max` at once, and `per_s` in the long run.
 bool bucket_take(struct bucket *bucket, uint64_t now, uint32_t max, uint32_t per_s);
@@ -113,22 +115,40 @@ void viewer_history(struct viewer *viewer);
 // Sends the answer from afar that has come; nothing must be pending.
 void viewer_give_answer(struct viewer *viewer);
 
-// The connection's side, viewer.c.
+// One connection, viewer.c.
 void viewer_new(struct viewers *viewers, int fd); // takes the fd
+void viewer_close(struct viewer *viewer);
+void viewer_set_state(struct viewer *viewer, enum viewer_state state);
+// Waits for what is waited for now: call after what it is sent, or may say, has changed.
+void viewer_update_events(struct viewer *viewer);
+
+// What it says, viewer_hello.c and viewer_requests.c. `msg` is the first, or one that comes later.
+void viewer_on_hello(struct viewer *viewer, const struct msg *msg);
+void viewer_on_request(struct viewer *viewer, const struct msg *msg);
+// Whether what it says of who it is counts: the host's account says so, or a guests' one.
+bool viewer_is_believed(const struct viewer *viewer);
+// From now on it gets frames.
+void viewer_admit(struct viewer *viewer);
+// When a query must have said its next word.
+uint64_t viewer_query_due(const struct viewer *viewer);
+
+// What it is sent, viewer_send.c. All of these may close it.
 // Sends `blob`; nothing must be pending. What the socket does not take at once is; but of a viewer that
 // takes nothing it is given up: false.
 bool viewer_try(struct viewer *viewer, struct blob *blob);
 // The same for a frame, or an answer: without it the viewer is behind.
 void viewer_send(struct viewer *viewer, struct blob *blob);
-// Whether lines of history are all that it waits for.
-bool viewer_waits(const struct viewer *viewer);
-// Last words, behind what is on its way, then the end. May close at once, as any call that sends.
-void viewer_bye(struct viewer *viewer, int status, const char *text);
+// The same with bytes, which are taken.
+void viewer_answer(struct viewer *viewer, struct buf *bytes);
+// Sends of what is pending as much as the socket takes; behind it the last words and the end, if it
+// comes to that.
+void viewer_flush(struct viewer *viewer);
 // Nothing is pending any more: sends a key frame if it is behind, the notice, and the farewell.
 void viewer_drained(struct viewer *viewer);
-void viewer_close(struct viewer *viewer);
-// From now on it gets frames.
-void viewer_admit(struct viewer *viewer);
+// Whether lines of history are all that it waits for.
+bool viewer_waits(const struct viewer *viewer);
+// Last words, behind what is on its way, then the end.
+void viewer_bye(struct viewer *viewer, int status, const char *text);
 
 // The set's side, viewers.c.
 void viewers_add(struct viewers *viewers, struct viewer *viewer);
