@@ -594,3 +594,6 @@ def test_others_can_use_none_of_the_control_socket(mirrord, opened):
                               capture_output=True, text=True, timeout=rig.DEADLINE_S).stdout
         assert said == ("0\n" if opened else "PermissionError\n")
     assert mirrord.info("s")["child"] and CURTAIN not in mirrord.dump("s")
+    said = subprocess.run(["/usr/bin/python3", "-c", TRY_CONTROL, control], capture_output=True, text=True,
+                          timeout=rig.DEADLINE_S).stdout
+    assert int(said) > 0  # the host itself is answered: the same words pause the session, and end it
