@@ -12,11 +12,12 @@
 //            viewer*.c one of them, cut.c when a frame is cut, curtain.c what is seen while paused
 //   edge/    watching: upstream.c the connection to the mirror, replica.c the screen, sender.c and pace.c what
 //            goes to a guest's terminal and when, view.c all of it at work, scroll.c what has scrolled away,
-//            pick.c which session; typing.c a viewer who was lent the keyboard
+//            pick.c which session; typing.c a viewer who was lent the keyboard (keyboard.c in base/: its socket)
 //   link/    watching through frames: frames.c the far end of watch.c; link*.c the link's states, sight.c its pace
-//            under sshd, dialer.c runs ssh; fan.c one sender's frames for many
+//            under sshd, dialer.c runs ssh; fan.c one sender's frames for many; keyline.c typing from afar, between
+//            farkeys.c (watch) and lent.c (its far end)
 //   relay/   publish*.c watching, for a relay: the same frames up through ssh; relay.c what ssh runs
-//            there, relay_serve.c the process that serves
+//            there, relay_serve.c the process that serves; *_keyboard.c its guests' typing
 //   setup/   a machine where guests watch: relay_setup.c, doctor.c what is open that should not be,
 //            invite.c the line to hand out, relay_login.c what sshd forces
 //   guest/   who may watch, in authorized_keys; guest.c has a map
@@ -121,7 +122,8 @@ static const struct command commands[] = {
 	"      --for=TIME   for so long at most: 30s, 5m, 2h\n"
 	"  It is yours again with your next key, with `" MIRRORD_NAME
 	" revoke`, when they leave, or when\n"
-	"  they do not see what the session shows. Only to keys with --role=pair.\n"},
+	"  they do not see what the session shows. Only to keys with --role=pair, and never to a\n"
+	"  browser. While a relay's guest has it, whoever runs that relay could type too.\n"},
     {"revoke", cmd_revoke, "[NAME]", "take the keyboard back", ""},
     {"events", cmd_events, "[--exec=CMD] [NAME]", "print what happens in a session, as JSON lines",
 	"      --exec=CMD  run a shell command for each, with the line on its input\n"},

@@ -294,10 +294,9 @@ orders_know(const struct orders *orders, const struct order_who *who)
 }
 
 bool
-orders_holds(const struct orders *orders, const struct view_person *person)
+orders_holds(const struct order_who *meant, const struct view_person *person)
 {
 	struct order_who who;
 
-	return orders->granted && person->pair && orders_who_of(person, &who) &&
-	       is_certainly(&orders->holder, &who);
+	return person->pair && orders_who_of(person, &who) && is_certainly(meant, &who);
 }

@@ -85,8 +85,8 @@ enum orders_verdict {
 // Whether this viewer may see what there is to be seen. `was_in`: it was before the order came.
 enum orders_verdict orders_judge(
     const struct orders *orders, const struct view_person *person, bool was_in);
-// Whether this viewer is the one that the host means to lend the keyboard to.
-bool orders_holds(const struct orders *orders, const struct view_person *person);
+// Whether this viewer is the one that is meant to have the keyboard, and may.
+bool orders_holds(const struct order_who *meant, const struct view_person *person);
 // Whether there is a rule about them.
 bool orders_know(const struct orders *orders, const struct order_who *who);
 // Whether somebody known as `who` is whom the host meant: one of key and name is enough.

@@ -28,7 +28,9 @@ enum view_msg {
 	VIEW_CUT_IS = 0x48,     // how many have been sent away
 	VIEW_HISTORY_IS = 0x49, // oldest, end, first, key frame of the lines from there on
 	VIEW_GUEST_CUT = 0x4a,  // name, key (empty: any): cut these of those who watch through you
-	VIEW_GRANT = 0x4b, // string token (empty: no more), u8 x 9: the keyboard is lent to you
+	// string token (empty: no more), u8 x 9, key, name: the keyboard is lent to you, or to this one
+	// of those who watch through you
+	VIEW_GRANT = 0x4b,
 };
 enum view_frame_flag {
 	VIEW_FRAME_KEY = 1 << 0, // from the blank screen, not from what the edge has
@@ -80,6 +82,9 @@ enum control_msg {
 	CONTROL_EVENTS = 0x0a, // asks for CONTROL_EVENT from now on
 	CONTROL_PUBLISH =
 	    0x0b, // to a relay: a PUBLISH, with the two ends of its link; see "Publish"
+	// to a relay: token[PUBLISH_TOKEN], key, name, token[GRANT_TOKEN], u8 x 9: lend the keyboard
+	CONTROL_LEND = 0x0c,
+	CONTROL_MODES = 0x0d, // u8 x 9, after CONTROL_LEND
 	// from the keeper
 	CONTROL_OK = 0x41,
 	CONTROL_ERROR = 0x42, // exit status, one sentence
@@ -130,6 +135,19 @@ enum keyboard_msg {
 	KEYBOARD_INPUT = 0x02, // what was typed
 };
 #define GRANT_TOKEN 32 // bytes
+// ---- key line: the same from afar, through an ssh of its own that lives as long as the grant ------
+// What ssh runs says LINK_WELCOME first.
+enum keyline_msg {
+	// from the end where it is typed
+	KEYLINE_CLAIM = 0x01, // a watcher's first: magic[7], version, session name, token[GRANT_TOKEN]
+	KEYLINE_INPUT = 0x02, // beat, ms since that came, what was typed
+	KEYLINE_TAKEN = 0x03, // a relay's: the guest whom it is lent to has come
+	// from the end that is nearer to the session
+	KEYLINE_BEAT = 0x42, // number
+	// a publisher's first: magic[7], version, session name, token[PUBLISH_TOKEN], key, name, u8 x 9
+	KEYLINE_LEND = 0x43,
+	KEYLINE_MODES = 0x44, // u8 x 9
+};
 enum grant_end {
 	GRANT_TIME = 1,    // is over
 	GRANT_REVOKED = 2, // by the host's command
@@ -161,11 +179,14 @@ enum link_msg {
 	LINK_HOLD = 0x47, // bytes, frames, ms: from now on so many may wait for an ACK, and so long
 	LINK_PUBLISH = 0x48, // a publisher's first, before WELCOME: magic[7], version, who and what
 	LINK_GUEST_CUT = 0x49, // to a relay: as VIEW_GUEST_CUT
+	LINK_GRANT = 0x4a,     // to a watcher: as VIEW_GRANT
 };
 // What ssh is asked to run, behind the name of the program there.
 #define LINK_COMMAND "view --frames"
-#define PUBLISH_COMMAND "relay" // by a publisher
-#define PUBLISH_TOKEN 16        // bytes that a publisher shows to get its name again
+#define KEYLINE_COMMAND "view --keyboard" // while the keyboard is lent
+#define PUBLISH_COMMAND "relay"           // by a publisher
+#define KEYLINE_PUBLISH_COMMAND "relay --keyboard"
+#define PUBLISH_TOKEN 16 // bytes that a publisher shows to get its name again
 
 // ---- limits ------------------------------------------------------------------------------------
 #define LIMIT_NAME 64             // bytes of a session's or person's name
@@ -174,9 +195,9 @@ enum link_msg {
 #define LIMIT_KEY 128             // bytes of a key's fingerprint that a rule can be about
 #define LIMIT_RULES 320           // people whom the host has admitted or shut out
 #define LIMIT_ASK_MS 30000        // for the host to say whether somebody may watch
-#define LIMIT_GRANT_MS 5000       // from a grant until its token has been presented
-#define LIMIT_GRANT_LAG_MS 2000   // the holder has not seen the screen for so long: given back
-#define LIMIT_KEYBOARD_BYTES 1200 // a message on the keyboard socket
+#define LIMIT_GRANT_MS 10000      // from a grant until its token has been presented: ssh is slow
+#define LIMIT_GRANT_LAG_MS 2000   // the holder's screen, or what was typed, is so old: given back
+#define LIMIT_KEYBOARD_BYTES 1200 // a message on the keyboard socket, and on a key line
 #define LIMIT_EVENTS 64           // events that a listener may be behind
 #define LIMIT_VIEWERS 1024        // connections a mirror serves at once
 #define LIMIT_ACCOUNT_VIEWERS 256 // of them from one uid that is not the host's

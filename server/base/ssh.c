@@ -29,24 +29,40 @@ append(char **argv, size_t count, char *const *words)
 	return count;
 }
 
+static bool
+name_remote(char to[SSH_LINE_BYTES + 1], const struct ssh_way *way, const char *what)
+{
+	const char *remote = way->remote ? way->remote : MIRRORD_NAME;
+
+	return *remote && snprintf(to, SSH_LINE_BYTES + 1, "%s %s", remote, what) <= SSH_LINE_BYTES;
+}
+
+static void
+build(char **argv, char *const *words, char *const *options, const char *relay, char *remote)
+{
+	char *const last[] = {(char *)(uintptr_t)relay, remote, NULL};
+	size_t count = append(argv, append(argv, 0, words), always);
+
+	if (options)
+		count = append(argv, append(argv, count, batch), options);
+	append(argv, count, last);
+}
+
 bool
 ssh_argv_init(struct ssh_argv *argv, const struct ssh_way *way, const char *relay, const char *what,
-    char *const *again_options)
+    const char *aside, char *const *again_options)
 {
-	char *const last[] = {(char *)(uintptr_t)relay, argv->remote, NULL};
-	const char *remote = way->remote ? way->remote : MIRRORD_NAME;
-	size_t count = words_split(way->ssh ? way->ssh : "ssh", argv->words, USER_WORDS), again;
+	size_t count = words_split(way->ssh ? way->ssh : "ssh", argv->words, USER_WORDS);
 
 	argv->words[count] = NULL;
-	if (!count || !*remote ||
-	    snprintf(argv->remote, sizeof(argv->remote), "%s %s", remote, what) > SSH_LINE_BYTES) {
+	if (!count || !name_remote(argv->remote, way, what) ||
+	    !name_remote(argv->remote_aside, way, aside)) {
 		ssh_argv_fini(argv);
 		return false;
 	}
-	append(argv->first, append(argv->first, append(argv->first, 0, argv->words), always), last);
-	again = append(argv->again, append(argv->again, 0, argv->words), always);
-	again = append(argv->again, append(argv->again, again, batch), again_options);
-	append(argv->again, again, last);
+	build(argv->first, argv->words, NULL, relay, argv->remote);
+	build(argv->again, argv->words, again_options, relay, argv->remote);
+	build(argv->aside, argv->words, again_options, relay, argv->remote_aside);
 	return true;
 }
 

@@ -17,16 +17,17 @@ struct ssh_way {
 };
 
 struct ssh_argv {
-	char remote[SSH_LINE_BYTES + 1];
+	char remote[SSH_LINE_BYTES + 1], remote_aside[SSH_LINE_BYTES + 1];
 	char *first[SSH_WORDS_MAX]; // with the terminal to ask questions on
 	char *again[SSH_WORDS_MAX]; // without
+	char *aside[SSH_WORDS_MAX]; // likewise, for the other command
 	char *words[SSH_WORDS_MAX]; // owned: those of the user's
 };
 
-// Has the program at `relay` do `what`. The relay's name is borrowed. `again_options` go to the later ones
-// alone. False: one of the `way` is no command.
+// Has the program at `relay` do `what`, and `aside` beside it. The relay's name is borrowed. `again_options`
+// go to the later ones alone. False: one of the `way` is no command.
 bool ssh_argv_init(struct ssh_argv *argv, const struct ssh_way *way, const char *relay,
-    const char *what, char *const *again_options);
+    const char *what, const char *aside, char *const *again_options);
 void ssh_argv_fini(struct ssh_argv *argv);
 // Whether a command that came through ssh, raw, is for `what`, whatever the program is called to whoever
 // sent it. NULL: there was none.

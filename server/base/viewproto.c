@@ -209,22 +209,20 @@ view_bye_get(const struct msg *msg, struct view_bye *bye)
 	return reader_done(&reader);
 }
 
-#define GRANT_MODES 9
-
-static void
-put_modes(struct buf *out, const struct input_modes *modes)
+void
+view_modes_put(struct buf *out, const struct input_modes *modes)
 {
-	const uint8_t bytes[GRANT_MODES] = {modes->mouse, modes->mouse_coding, modes->cursor_keys,
+	const uint8_t bytes[VIEW_MODES] = {modes->mouse, modes->mouse_coding, modes->cursor_keys,
 	    modes->keypad, modes->bracketed_paste, modes->focus, modes->alt_scroll,
 	    modes->modify_other_keys, modes->kitty_keyboard};
 
 	buf_put(out, bytes, sizeof(bytes));
 }
 
-static bool
-get_modes(struct reader *reader, struct input_modes *modes)
+bool
+view_modes_get(struct reader *reader, struct input_modes *modes)
 {
-	const uint8_t *bytes = reader_raw(reader, GRANT_MODES);
+	const uint8_t *bytes = reader_raw(reader, VIEW_MODES);
 
 	if (!bytes || bytes[0] > MOUSE_MOVE || bytes[1] > MOUSE_CODING_SGR_PIXEL || bytes[7] > 2 ||
 	    bytes[8] > 31)
@@ -242,13 +240,16 @@ get_modes(struct reader *reader, struct input_modes *modes)
 }
 
 void
-view_grant_put(struct buf *out, const struct view_grant *grant)
+view_grant_put(struct buf *out, uint8_t type, const struct view_grant *grant)
 {
-	size_t begin = msg_begin(out, VIEW_GRANT);
+	size_t begin = msg_begin(out, type);
 
 	buf_put_bytes(out, grant->token, grant->lent ? GRANT_TOKEN : 0);
-	if (grant->lent)
-		put_modes(out, &grant->modes);
+	if (grant->lent) {
+		view_modes_put(out, &grant->modes);
+		put_text(out, grant->key);
+		put_text(out, grant->name);
+	}
 	msg_end(out, begin);
 }
 
@@ -263,9 +264,14 @@ view_grant_get(const struct msg *msg, struct view_grant *grant)
 	if (reader.bad || (len && len != GRANT_TOKEN))
 		return false;
 	grant->lent = len;
-	if (len)
-		memcpy(grant->token, token, GRANT_TOKEN);
-	return (!len || get_modes(&reader, &grant->modes)) && reader_done(&reader);
+	if (!len)
+		return reader_done(&reader);
+	memcpy(grant->token, token, GRANT_TOKEN);
+	if (!view_modes_get(&reader, &grant->modes))
+		return false;
+	view_text_get(&reader, grant->key, LIMIT_KEY);
+	view_text_get(&reader, grant->name, LIMIT_NAME);
+	return reader_done(&reader);
 }
 
 void

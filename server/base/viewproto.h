@@ -59,6 +59,8 @@ struct view_grant {
 	bool lent;
 	uint8_t token[GRANT_TOKEN];
 	struct input_modes modes; // of the program's terminal
+	char key[LIMIT_KEY + 1];  // which of an edge's guests; both empty: the edge itself
+	char name[LIMIT_NAME + 1];
 };
 
 // Whom to cut: an empty name or key stands for any.
@@ -98,7 +100,12 @@ void view_person_put(struct buf *out, const struct view_person *person);
 // What an event says about a viewer, without the message around it.
 void view_event_put(struct buf *out, const struct view_person *person);
 
-void view_grant_put(struct buf *out, const struct view_grant *grant);
+// `type`: as for history.
+void view_grant_put(struct buf *out, uint8_t type, const struct view_grant *grant);
+// The part of it that says how a terminal types.
+#define VIEW_MODES 9 // bytes
+void view_modes_put(struct buf *out, const struct input_modes *modes);
+bool view_modes_get(struct reader *reader, struct input_modes *modes);
 
 // Each reads a payload. False if it is malformed: too short or long, a number out of range, a
 // string that is not clean. view_hello_get() is true for a HELLO of another version too, of which

@@ -15,6 +15,7 @@
 #include "server/edge/view.h"
 #include "server/guest/guestline.h"
 #include "server/link/frames.h"
+#include "server/link/lent.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -26,15 +27,15 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define WAIT_MS 500  // between two looks for a session with --wait
-#define LATE_MS 1000 // in which a guest notices that the keyboard is not theirs any more
+#define WAIT_MS 500 // between two looks for a session with --wait
 
 struct options {
 	const char *name; // of the session, or NULL
 	struct pass pass; // who watches, and until when
 	bool wait;
-	bool frames; // for `mirrord watch`
-	bool pair;   // may be lent the keyboard
+	bool frames;   // for `mirrord watch`,
+	bool keyboard; // and while it has the keyboard
+	bool pair;     // may be lent the keyboard
 	struct pace_limits limits;
 };
 
@@ -56,10 +57,10 @@ parse(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {{"as", required_argument, NULL, 'a'},
 	    {"budget", required_argument, NULL, 'b'}, {"frames", no_argument, NULL, 'f'},
-	    {"key", required_argument, NULL, 'k'}, {"keys", required_argument, NULL, 'K'},
-	    {"max-fps", required_argument, NULL, 'm'}, {"role", required_argument, NULL, 'r'},
-	    {"until", required_argument, NULL, 'u'}, {"wait", no_argument, NULL, 'w'},
-	    {NULL, 0, NULL, 0}};
+	    {"key", required_argument, NULL, 'k'}, {"keyboard", no_argument, NULL, 'y'},
+	    {"keys", required_argument, NULL, 'K'}, {"max-fps", required_argument, NULL, 'm'},
+	    {"role", required_argument, NULL, 'r'}, {"until", required_argument, NULL, 'u'},
+	    {"wait", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
 	int option;
 
 	*options = (struct options){.pass = {.as = "", .key = ""}};
@@ -91,6 +92,7 @@ parse(int argc, char **argv, struct options *options)
 						      "2026-12-31T18:00:00Z");
 			break;
 		case 'w': options->wait = true; break;
+		case 'y': options->keyboard = true; break;
 		default: return option_bad("view", option, argv);
 		}
 	}
@@ -226,8 +228,9 @@ is_inside(const struct session *session)
 struct watcher {
 	struct view *view;
 	struct upstream up;
-	struct typing typing; // if the keyboard may be lent
-	uint64_t over_ms;     // when it was taken back, or 0
+	const char *keyboard; // its socket
+	struct typing typing; // if it may be lent
+	struct input_modes modes;
 };
 
 static void
@@ -263,11 +266,18 @@ on_ask(void *user, const struct view_history_ask *ask)
 }
 
 static void
+on_keyboard(void *user)
+{
+	struct watcher *watcher = user;
+
+	view_modes(watcher->view, &watcher->modes);
+}
+
+static void
 on_keyboard_over(void *user)
 {
 	struct watcher *watcher = user;
 
-	watcher->over_ms = uv_now(view_loop(watcher->view));
 	view_modes(watcher->view, NULL);
 	view_turn(watcher->view);
 }
@@ -277,27 +287,21 @@ on_grant(void *user, const struct view_grant *grant)
 {
 	struct watcher *watcher = user;
 
+	watcher->modes = grant->modes;
 	if (!grant->lent)
 		typing_end(&watcher->typing);
-	else if (typing_is_on(&watcher->typing) || typing_begin(&watcher->typing, grant->token))
-		view_modes(watcher->view, &grant->modes);
+	else if (typing_is_on(&watcher->typing))
+		on_keyboard(watcher);
+	else
+		typing_begin(&watcher->typing, watcher->keyboard, grant->token);
 }
 
-// Whoever does not see what the session shows does not type into it. What was meant for the session and
-// comes too late means nothing to us.
 static bool
 on_typed(
     void *user, const uint8_t *data, size_t len, bool expects, uint64_t stale_us, unsigned *answers)
 {
-	struct watcher *watcher = user;
-
-	if (typing_is_on(&watcher->typing) && stale_us >= LIMIT_GRANT_LAG_MS * 1000u)
-		typing_end(&watcher->typing);
-	if (!typing_is_on(&watcher->typing))
-		return watcher->over_ms && !expects &&
-		       uv_now(view_loop(watcher->view)) - watcher->over_ms < LATE_MS;
-	*answers = typing_take(&watcher->typing, data, len, expects);
-	return true;
+	return typing_take(
+	    &((struct watcher *)user)->typing, data, len, expects, stale_us, answers);
 }
 
 static void
@@ -352,6 +356,12 @@ watch(struct watcher *watcher, const struct pass *pass, char text[LIMIT_TEXT + 1
 	return status;
 }
 
+static uint8_t
+role_of(const struct options *options)
+{
+	return (uint8_t)(VIEW_ROLE_VIEW | (options->pair ? VIEW_ROLE_PAIR : 0));
+}
+
 // NAME is USER/NAME without its user.
 static bool
 is_named(const char *forced, const char *wanted)
@@ -361,8 +371,41 @@ is_named(const char *forced, const char *wanted)
 	return strcmp(forced, wanted) == 0 || (slash && strcmp(slash + 1, wanted) == 0);
 }
 
-// The far end of `mirrord watch`. Whoever forces the command may name the session; else the watcher
-// does.
+// The session that a watcher far away means. Whoever forces the command may name it; else they do.
+static int
+find_far(const struct options *options, const char *wanted, struct session *session, char *why)
+{
+	const char *name = options->name ? options->name : *wanted ? wanted : NULL;
+
+	if (!pass_ok(&options->pass, why))
+		return EX_NOPERM;
+	if (options->name && *wanted && !is_named(options->name, wanted)) {
+		snprintf(
+		    why, SESSION_WHY, "you may watch another session there than the one you named");
+		return EX_NOPERM;
+	}
+	return session_find(name, SESSION_ALL, session, why);
+}
+
+// The far end of a watcher's key line.
+static int
+serve_keyboard(const struct options *options)
+{
+	struct keyline_claim claim;
+	struct session session;
+	struct lent lent;
+	char why[SESSION_WHY];
+	int status;
+
+	if (!options->pair)
+		return fail(EX_NOPERM, "your key is for watching alone: it has no --role=pair");
+	if (!lent_greet(&lent, &claim))
+		return EX_PROTOCOL;
+	status = find_far(options, claim.session, &session, why);
+	return status == EX_OK ? lent_run(&lent, session.keyboard, &claim) : fail(status, why);
+}
+
+// The far end of `mirrord watch`.
 static int
 serve_frames(struct options *options)
 {
@@ -370,23 +413,15 @@ serve_frames(struct options *options)
 	struct link_hello link;
 	struct session session;
 	struct view_hello hello;
-	char why[SESSION_WHY], reason[LIMIT_TEXT + 1];
+	char why[SESSION_WHY];
 	int status;
 
 	if (!frames_greet(&frames, &link, &status))
 		return status;
-	if (!pass_ok(&options->pass, reason))
-		return frames_bye(&frames, EX_NOPERM, reason);
-	if (options->name && *link.session && !is_named(options->name, link.session))
-		return frames_bye(&frames, EX_NOPERM,
-		    "you may watch another session there than the one you named");
-	status = session_find(options->name   ? options->name
-			      : *link.session ? link.session
-					      : NULL,
-	    SESSION_ALL, &session, why);
+	status = find_far(options, link.session, &session, why);
 	if (status != EX_OK)
 		return frames_bye(&frames, status, why);
-	viewclient_hello(&hello, VIEW_ROLE_VIEW, link.rows, link.cols);
+	viewclient_hello(&hello, role_of(options), link.rows, link.cols);
 	strcpy(hello.name, options->pass.as);
 	strcpy(hello.key, options->pass.key);
 	strcpy(hello.via, "watch");
@@ -410,9 +445,11 @@ cmd_view(int argc, char **argv)
 
 	if (status != EX_OK)
 		return status;
-	if (isatty(STDOUT_FILENO) && options.frames)
+	if (isatty(STDOUT_FILENO) && (options.frames || options.keyboard))
 		return fail(EX_USAGE,
 		    "frames are not for a terminal: " MIRRORD_NAME " watch asks for them");
+	if (options.keyboard || (!isatty(STDOUT_FILENO) && lent_wanted()))
+		return serve_keyboard(&options);
 	if (options.frames || (!isatty(STDOUT_FILENO) && frames_wanted()))
 		return serve_frames(&options);
 	if (!isatty(STDOUT_FILENO))
@@ -433,7 +470,7 @@ cmd_view(int argc, char **argv)
 	if (!guest_tty_open(&tty))
 		return fail(EX_OSERR, strerror(errno));
 	guest_tty_size(&tty, &rows, &cols);
-	viewclient_hello(&hello, VIEW_ROLE_VIEW | (options.pair ? VIEW_ROLE_PAIR : 0), rows, cols);
+	viewclient_hello(&hello, role_of(&options), rows, cols);
 	strcpy(hello.name, options.pass.as);
 	strcpy(hello.key, options.pass.key);
 	caps = caps_from_environment();
@@ -464,8 +501,9 @@ cmd_view(int argc, char **argv)
 		return fail(EX_OSERR, "cannot set up the terminal");
 	}
 	upstream_init(&watcher.up, view_loop(watcher.view), session.view, &hello, &sink);
+	watcher.keyboard = session.keyboard;
 	typing_init(
-	    &watcher.typing, view_loop(watcher.view), session.keyboard, on_keyboard_over, &watcher);
+	    &watcher.typing, view_loop(watcher.view), on_keyboard, on_keyboard_over, &watcher);
 	status = watch(&watcher, &options.pass, text);
 	view_free(watcher.view);
 	upstream_fini(&watcher.up);

@@ -340,32 +340,49 @@ about_guest(const char *command, int argc, char **argv, const struct option *opt
 	return status;
 }
 
-// Those who may be lent it say so, if their forced command does (--role=pair).
+// Why the keyboard cannot be lent to any of those who are called that.
+static const char *
+why_not(const struct view_person *person)
+{
+	if (strcmp(person->via, "web") == 0)
+		return "watches in a browser, which is never lent the keyboard: let them watch by "
+		       "ssh or " MIRRORD_NAME " watch, with a key that has --role=pair";
+	if (strcmp(person->via, "publish") == 0)
+		return "is a relay: lend the keyboard to one of its guests, whom `" MIRRORD_NAME
+		       " who` shows below it";
+	if (strcmp(person->via, "relay") == 0)
+		return "may only watch: it takes a key with --role=pair at the relay "
+		       "(there: " MIRRORD_NAME " guest add --role=pair), and ssh or " MIRRORD_NAME
+		       " watch";
+	return "may only watch: it takes a key with --role=pair (" MIRRORD_NAME
+	       " guest add --role=pair)";
+}
+
+// Those who may be lent it say so, if their forced command does; a relay says it of its guests.
 static int
 lend(struct hand *hand, const struct words *words)
 {
-	const struct view_person *person = NULL;
+	const struct view_person *person = NULL, *called = NULL;
 	struct order_who whom;
 	struct buf order = {0};
-	bool found = false;
 	struct who who;
 	int status = who_ask(&hand->session, &who);
 
 	for (size_t i = 0; i < who.count && status == EX_OK && !person; i++) {
-		bool called = is_called(&who.people[i], words->text);
-
-		found |= called;
-		person = called && who.people[i].pair ? &who.people[i] : NULL;
+		if (!is_called(&who.people[i], words->text))
+			continue;
+		called = &who.people[i];
+		person = called->pair ? called : NULL;
 	}
 	if (status == EX_OK && !person) {
-		fprintf(stderr,
-		    found ? MIRRORD_NAME
-			": %s may only watch: it takes a key with --role=pair, and "
-			"view on this machine\n"
-			  : MIRRORD_NAME ": nobody called \"%.64s\" watches; see `" MIRRORD_NAME
+		if (called)
+			fprintf(stderr, MIRRORD_NAME ": %.64s %s\n", words->text, why_not(called));
+		else
+			fprintf(stderr,
+			    MIRRORD_NAME ": nobody called \"%.64s\" watches; see `" MIRRORD_NAME
 					 " who`\n",
-		    words->text);
-		status = found ? EX_NOPERM : EX_NOUSER;
+			    words->text);
+		status = called ? EX_NOPERM : EX_NOUSER;
 	}
 	if (status == EX_OK) {
 		orders_who_of(person, &whom);

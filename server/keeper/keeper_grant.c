@@ -3,7 +3,7 @@
 // PTY. The only way for a viewer's byte into a session, and all of it: nothing else is read from there.
 #include "server/keeper/keeper_parts.h"
 
-#include "server/base/secret.h"
+#include "server/base/keyboard.h"
 #include "server/base/session.h"
 
 #include <errno.h>
@@ -11,7 +11,6 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 void
@@ -21,26 +20,6 @@ grant_init(struct keeper *k)
 }
 
 // ---- the socket ----------------------------------------------------------------------------------
-
-static int
-listen_here(const char *path, mode_t mode)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t before = umask(0177);
-	bool ok;
-
-	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-	unlink(path); // nobody else's: the name is ours for as long as the session lives
-	ok = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	     listen(fd, 4) == 0 && chmod(path, mode) == 0;
-	umask(before);
-	if (ok)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
 
 // Nobody new: the one connection there may be is made, or the grant is over.
 static void
@@ -84,7 +63,7 @@ grant_begin(struct keeper *k, const struct order_who *who, uint64_t seconds)
 	mode_t mode = stat(k->options->view_path, &st) == 0 ? st.st_mode & 0660 : 0600;
 
 	grant_end(k, GRANT_REVOKED);
-	k->grant.listener = listen_here(k->options->keyboard_path, mode);
+	k->grant.listener = keyboard_listen(k->options->keyboard_path, mode);
 	if (k->grant.listener < 0 ||
 	    getrandom(k->orders.token, GRANT_TOKEN, GRND_NONBLOCK) != GRANT_TOKEN) {
 		shut(k);
@@ -101,17 +80,6 @@ grant_begin(struct keeper *k, const struct order_who *who, uint64_t seconds)
 
 // ---- who comes -----------------------------------------------------------------------------------
 
-static bool
-may_come(const struct keeper *k, int fd)
-{
-	struct ucred peer = {.uid = (uid_t)-1, .gid = (gid_t)-1};
-	socklen_t len = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
-		return false;
-	return peer.uid == getuid() || peer.uid == 0 || peer.gid == k->grant.guests;
-}
-
 // One at a time; who has not shown the token makes room for the next.
 void
 grant_accept(struct keeper *k)
@@ -120,7 +88,7 @@ grant_accept(struct keeper *k)
 
 	if (fd < 0)
 		return;
-	if (!may_come(k, fd) || k->grant.proven) {
+	if (!keyboard_may_come(fd, getuid(), k->grant.guests) || k->grant.proven) {
 		close(fd);
 		return;
 	}
@@ -128,20 +96,12 @@ grant_accept(struct keeper *k)
 	k->grant.fd = fd;
 }
 
-static bool
-on_hello(struct keeper *k, struct reader *reader)
+static void
+on_shown(struct keeper *k)
 {
-	const uint8_t *magic = reader_raw(reader, strlen(PROTO_MAGIC));
-	uint64_t version = reader_varint(reader);
-	const uint8_t *token = reader_raw(reader, GRANT_TOKEN);
-
-	if (!reader_done(reader) || memcmp(magic, PROTO_MAGIC, strlen(PROTO_MAGIC)) != 0 ||
-	    version != PROTO_VERSION || !secret_equal(token, k->orders.token, GRANT_TOKEN))
-		return false;
 	k->grant.proven = true;
 	k->grant.unused_ms = 0;
 	shut(k);
-	return true;
 }
 
 // ---- what is typed -------------------------------------------------------------------------------
@@ -159,10 +119,12 @@ grant_flush(struct keeper *k)
 static bool
 on_message(struct keeper *k, const struct msg *msg)
 {
-	struct reader reader = msg_reader(msg);
-
-	if (!k->grant.proven)
-		return msg->type == KEYBOARD_HELLO && on_hello(k, &reader);
+	if (!k->grant.proven) {
+		if (!keyboard_hello_is(msg, k->orders.token))
+			return false;
+		on_shown(k);
+		return true;
+	}
 	if (msg->type != KEYBOARD_INPUT)
 		return false;
 	k->grant.input_len = msg->len;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Runs ssh for a process that may not. The child holds nothing that a peer sent: it reads two-byte
-// orders from the locked-down process, which choose among two command lines that were fixed before.
+// orders from the locked-down process, which choose among three command lines that were fixed before.
 #include "server/link/dialer.h"
 
 #include "server/base/fdpass.h"
@@ -20,7 +20,7 @@
 
 extern char **environ;
 
-enum order { ORDER_DIAL = 'd', ORDER_KILL = 'k' };
+enum order { ORDER_DIAL = 'd', ORDER_KILL = 'k', ORDER_END = 'e' };
 
 struct packet {
 	enum dialer_event event;
@@ -37,6 +37,7 @@ struct launcher {
 	int fd;             // to the other process
 	char *const *argv;  // what is run next
 	char *const *again; // what is run after that
+	char *const *aside; // and in a slot of its own
 	struct command command[DIALER_SLOTS];
 	bool dialled; // not the first
 };
@@ -55,8 +56,9 @@ report(
 
 // The command with `io` as stdin and stdout and `errors` as stderr. An errno, or 0.
 static int
-spawn(struct launcher *launcher, pid_t *pid, int io, int errors)
+spawn(struct launcher *launcher, char *const *argv, pid_t *pid, int io, int errors)
 {
+	bool asks = argv != launcher->aside && !launcher->dialled;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none;
@@ -66,12 +68,12 @@ spawn(struct launcher *launcher, pid_t *pid, int io, int errors)
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(
-	    &attr, (short)(POSIX_SPAWN_SETSIGMASK | (launcher->dialled ? POSIX_SPAWN_SETSID : 0)));
+	    &attr, (short)(POSIX_SPAWN_SETSIGMASK | (asks ? 0 : POSIX_SPAWN_SETSID)));
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, io, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, io, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
-	error = posix_spawnp(pid, launcher->argv[0], &actions, &attr, launcher->argv, environ);
+	error = posix_spawnp(pid, argv[0], &actions, &attr, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	return error;
@@ -95,11 +97,12 @@ static void
 launch(struct launcher *launcher, unsigned slot)
 {
 	struct command *command = &launcher->command[slot];
+	char *const *argv = slot == DIALER_ASIDE ? launcher->aside : launcher->argv;
 	int stream[2] = {-1, -1}, errors[2] = {-1, -1}, ends[2], error = EMFILE;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream) == 0 &&
 	    pipe2(errors, O_CLOEXEC) == 0)
-		error = spawn(launcher, &command->pid, stream[1], errors[1]);
+		error = spawn(launcher, argv, &command->pid, stream[1], errors[1]);
 	if (error) {
 		command->pid = 0;
 		report(launcher, slot, DIALER_FAILED, error, NULL);
@@ -108,10 +111,12 @@ launch(struct launcher *launcher, unsigned slot)
 		ends[0] = stream[0];
 		ends[1] = errors[0];
 		report(launcher, slot, DIALER_OPEN, 0, ends);
-		launcher->argv = launcher->again;
-		if (!launcher->dialled)
-			let_go_of_terminal();
-		launcher->dialled = true;
+		if (slot != DIALER_ASIDE) {
+			launcher->argv = launcher->again;
+			if (!launcher->dialled)
+				let_go_of_terminal();
+			launcher->dialled = true;
+		}
 	}
 	for (int i = 0; i < 2; i++) {
 		close(stream[i]);
@@ -145,6 +150,8 @@ obey(struct launcher *launcher)
 		launch(launcher, order[1]);
 	else if (order[0] == ORDER_KILL && pid)
 		kill(pid, SIGKILL);
+	else if (order[0] == ORDER_END && pid)
+		kill(pid, SIGTERM);
 }
 
 static void
@@ -190,7 +197,7 @@ serve(struct launcher *launcher)
 // ---- the parent --------------------------------------------------------------------------------
 
 bool
-dialer_start(struct dialer *dialer, char *const *first, char *const *again)
+dialer_start(struct dialer *dialer, char *const *first, char *const *again, char *const *aside)
 {
 	int fds[2];
 	pid_t pid;
@@ -199,7 +206,8 @@ dialer_start(struct dialer *dialer, char *const *first, char *const *again)
 		return false;
 	pid = fork();
 	if (pid == 0) {
-		struct launcher launcher = {.fd = fds[1], .argv = first, .again = again};
+		struct launcher launcher = {
+		    .fd = fds[1], .argv = first, .again = again, .aside = aside};
 
 		close_range(STDERR_FILENO + 1, (unsigned)fds[1] - 1, 0);
 		close_range((unsigned)fds[1] + 1, ~0u, 0);
@@ -229,6 +237,12 @@ void
 dialer_kill(struct dialer *dialer, unsigned slot)
 {
 	order(dialer, ORDER_KILL, slot);
+}
+
+void
+dialer_end(struct dialer *dialer, unsigned slot)
+{
+	order(dialer, ORDER_END, slot);
 }
 
 enum dialer_event

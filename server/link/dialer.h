@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-#define DIALER_SLOTS 6
+#define DIALER_SLOTS 7
+#define DIALER_ASIDE 6 // the slot of the command beside these
 
 struct dialer {
 	int fd; // owned: to the child, nonblocking, a message a packet
@@ -27,12 +28,15 @@ struct dialer_news {
 };
 
 // `first` is run the first time, with the terminal to ask questions on, and `again` the other
-// times, in a session of its own so that it cannot. Both are argument lists, borrowed for good.
-bool dialer_start(struct dialer *dialer, char *const *first, char *const *again);
+// times, in a session of its own so that it cannot. In the slot DIALER_ASIDE it is `aside`, as `again`.
+// All are argument lists, borrowed for good.
+bool dialer_start(
+    struct dialer *dialer, char *const *first, char *const *again, char *const *aside);
 // Starts the command in a slot; not before the last one there has ended.
 void dialer_dial(struct dialer *dialer, unsigned slot);
-// Ends the command that runs there, if one does.
+// Ends the command that runs there, if one does: at once, or as soon as it has put away what it holds.
 void dialer_kill(struct dialer *dialer, unsigned slot);
+void dialer_end(struct dialer *dialer, unsigned slot);
 enum dialer_event dialer_next(struct dialer *dialer, struct dialer_news *news);
 // The child ends with it, and the commands with the child.
 void dialer_stop(struct dialer *dialer);

@@ -317,6 +317,13 @@ on_notice(void *user, const char *text)
 	linksend_notice(&((struct serving *)user)->frames->send, text);
 }
 
+// What is typed comes on a link of its own (lent.c), to which this is the key.
+static void
+on_grant(void *user, const struct view_grant *grant)
+{
+	linksend_grant(&((struct serving *)user)->frames->send, grant);
+}
+
 static void
 on_end(void *user, int status, const char *text)
 {
@@ -387,6 +394,7 @@ frames_run(struct frames *frames, const char *path, const struct view_hello *hel
 	    .screen = on_screen,
 	    .notice = on_notice,
 	    .history = on_history,
+	    .grant = on_grant,
 	    .end = on_end,
 	    .turn = on_turn};
 

@@ -191,6 +191,15 @@ linksend_cut(struct linksend *send, const struct view_cut *cut)
 	put_message(send, &message);
 }
 
+void
+linksend_grant(struct linksend *send, const struct view_grant *grant)
+{
+	struct buf message = {0};
+
+	view_grant_put(&message, LINK_GRANT, grant);
+	put_message(send, &message);
+}
+
 static void
 put_base(struct linksend *send)
 {

@@ -5,6 +5,7 @@
 #include "server/link/watch.h"
 
 #include "server/base/ssh.h"
+#include "server/link/farkeys.h"
 #include "server/link/linkrecv.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ struct watch {
 	size_t off;
 	uint16_t rows, cols; // as the far end knows them
 	struct ssh_lines lines;
+	struct farkeys keys;
 	char said[LIMIT_TEXT + 1]; // the far end's notice, or empty
 	uint64_t lost_at;          // ms; 0: it is not
 	uint32_t tries, random;
@@ -148,6 +150,13 @@ watch_ask(struct watch *watch, const struct view_history_ask *ask)
 	write_out(watch);
 }
 
+bool
+watch_typed(struct watch *watch, const uint8_t *data, size_t len, bool expects, uint64_t stale_us,
+    unsigned *answers)
+{
+	return typing_take(&watch->keys.typing, data, len, expects, stale_us, answers);
+}
+
 // ---- a lost link -------------------------------------------------------------------------------
 
 static void
@@ -226,6 +235,7 @@ static void
 close_stream(struct watch *watch)
 {
 	close_fd(&watch->stream, watch->stream_fd);
+	farkeys_over(&watch->keys);
 	uv_timer_stop(&watch->ack);
 	watch->off = watch->out.len = 0;
 	if (watch->running && !watch->ended)
@@ -263,6 +273,7 @@ take_messages(struct watch *watch)
 		case LINKRECV_SCREEN: on_screen(watch); break;
 		case LINKRECV_NOTICE: on_notice(watch, bye.text); break;
 		case LINKRECV_CUT: break; // only a publisher says it, and this end is no relay
+		case LINKRECV_GRANT: farkeys_grant(&watch->keys, &watch->recv.grant); break;
 		case LINKRECV_HISTORY: view_history(watch->view, &watch->recv.history); break;
 		case LINKRECV_BYE:
 		case LINKRECV_BROKEN: end(watch, bye.status, bye.text); return;
@@ -435,9 +446,14 @@ on_news(uv_poll_t *poll, int status, int events)
 {
 	struct watch *watch = poll->data;
 	struct dialer_news news = {0};
+	enum dialer_event event = status < 0 ? DIALER_GONE : dialer_next(watch->dialer, &news);
 
 	(void)events;
-	switch (status < 0 ? DIALER_GONE : dialer_next(watch->dialer, &news)) {
+	if (news.slot == DIALER_ASIDE && event != DIALER_GONE) {
+		farkeys_news(&watch->keys, event, &news);
+		return;
+	}
+	switch (event) {
 	case DIALER_NONE: return;
 	case DIALER_OPEN: on_open(watch, &news); break;
 	case DIALER_FAILED: on_failed(watch, news.status); break;
@@ -466,6 +482,7 @@ watch_new(struct view *view, struct dialer *dialer, const struct watch_options *
 	    .loop = view_loop(view),
 	    .random = options->seed | 1};
 	linkrecv_init(&watch->recv);
+	farkeys_init(&watch->keys, view, dialer, watch->options.session);
 	if (uv_poll_init(watch->loop, &watch->news, dialer->fd) != 0)
 		abort(); // a socket of our own
 	watch->news.data = watch;
@@ -496,6 +513,7 @@ watch_run(struct watch *watch, char text[LIMIT_TEXT + 1])
 	watch->ended = true;
 	close_stream(watch);
 	close_fd(&watch->errors, watch->errors_fd);
+	farkeys_stop(&watch->keys);
 	dialer_stop(watch->dialer);
 	return status;
 }

@@ -23,6 +23,9 @@ struct watch *watch_new(
 void watch_painted(struct watch *watch, const struct view_status *status);
 // The guest wants lines that have scrolled away.
 void watch_ask(struct watch *watch, const struct view_history_ask *ask);
+// What was typed, as view_options.typed says.
+bool watch_typed(struct watch *watch, const uint8_t *data, size_t len, bool expects,
+    uint64_t stale_us, unsigned *answers);
 // Watches until the guest leaves or the session ends. The process is locked down already. Returns
 // the exit status; `text` is a last sentence to print, or empty.
 int watch_run(struct watch *watch, char text[LIMIT_TEXT + 1]);

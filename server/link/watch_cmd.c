@@ -92,6 +92,13 @@ on_ask(void *user, const struct view_history_ask *ask)
 	watch_ask(((struct ends *)user)->watch, ask);
 }
 
+static bool
+on_typed(
+    void *user, const uint8_t *data, size_t len, bool expects, uint64_t stale_us, unsigned *answers)
+{
+	return watch_typed(((struct ends *)user)->watch, data, len, expects, stale_us, answers);
+}
+
 // From here on nothing can be opened or run any more, but by the dialer's child.
 static int
 watch_locked_down(struct watch *watch, char text[LIMIT_TEXT + 1])
@@ -111,7 +118,7 @@ watch_on(struct guest_tty *tty, struct dialer *dialer, const struct options *opt
 	struct ansi_caps caps = caps_from_environment();
 	struct ends ends = {0};
 	struct view_options view_options = {
-	    .caps = &caps, .user = &ends, .painted = on_painted, .ask = on_ask};
+	    .caps = &caps, .user = &ends, .typed = on_typed, .painted = on_painted, .ask = on_ask};
 	struct watch_options watch_options = {.way = options->way,
 	    .relay = options->relay,
 	    .session = options->session,
@@ -143,14 +150,14 @@ cmd_watch(int argc, char **argv)
 
 	if (status != EX_OK)
 		return status;
-	if (!ssh_argv_init(&ssh, &options.way, options.relay, LINK_COMMAND, again))
+	if (!ssh_argv_init(&ssh, &options.way, options.relay, LINK_COMMAND, KEYLINE_COMMAND, again))
 		return fail(
 		    EX_USAGE, "--ssh takes a command: up to 32 words, quoted as for a shell");
 	if (!isatty(STDOUT_FILENO))
 		return fail(EX_USAGE, "standard output is not a terminal");
 	if (!guest_tty_open(&tty))
 		return fail(EX_OSERR, strerror(errno));
-	if (dialer_start(&dialer, ssh.first, ssh.again))
+	if (dialer_start(&dialer, ssh.first, ssh.again, ssh.aside))
 		status = watch_on(&tty, &dialer, &options);
 	else
 		status = fail(EX_OSERR, "cannot start the process that runs ssh");

@@ -65,6 +65,9 @@ void viewers_answer(struct viewers *viewers, const struct view_history_ask *ask,
     const struct view_history *answer);
 // Lines of history before this one (of all that ever were) are not to be read.
 void viewers_history_from(struct viewers *viewers, uint64_t line);
+// Lends the keyboard to this viewer, or this one of an edge's guests, if they are there and may have it;
+// NULL: to nobody. Returns whether somebody has it.
+bool viewers_keyboard(struct viewers *viewers, const struct order_who *who, const uint8_t *token);
 // What the program has set for its terminal's input: for whom the keyboard is lent to.
 void viewers_modes(struct viewers *viewers, const struct input_modes *modes);
 // Whether connections are taken; they wait in the backlog else.

@@ -7,10 +7,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-// Bytes for an edge that does not read: then it goes, and all of its guests. Those that cut everybody of
-// one list must fit: an edge that comes back is believed that its guests were in before.
-#define ORDERS_MAX LIMIT_GUESTS_BYTES
-
 void
 viewers_left_edge(struct viewers *viewers, struct viewer *viewer)
 {
@@ -58,6 +54,7 @@ viewer_on_guests(struct viewer *viewer, const struct msg *msg)
 			viewers_judge_guests(viewer, old, old_count, viewer->serves);
 		free(old);
 		viewer->serves = true;
+		viewers_lend_guests(viewer->viewers, viewer);
 		if (viewer->viewers->source.guests)
 			viewer->viewers->source.guests(viewer->viewers->source.user);
 	}
@@ -78,7 +75,7 @@ viewers_cut_guests(struct viewers *viewers, const struct view_cut *cut)
 			continue;
 		all += count;
 		view_cut_put(&viewer->orders, VIEW_GUEST_CUT, cut);
-		if (viewer->orders.len > ORDERS_MAX)
+		if (viewer->orders.len > VIEWERS_ORDERS_MAX)
 			viewer_close(viewer);
 		else if (!viewer->pending)
 			viewer_drained(viewer);
@@ -129,13 +126,15 @@ viewers_cut_own(struct viewers *viewers, uid_t uid, const struct view_cut *cut)
 	return count;
 }
 
-// What an edge's guest types has no way here.
+// What an edge's guest types has a way here if the edge says so of itself.
 static struct view_person
-without_keyboard(const struct view_person *guest)
+person_of(
+    const struct viewers *viewers, const struct viewer *viewer, const struct view_person *guest)
 {
-	struct view_person person = *guest;
+	struct view_person person = guest ? *guest : *viewer->person;
 
-	person.pair = person.holds = false;
+	person.pair = person.pair && (guest ? viewer->person->pair : !viewer->serves);
+	person.holds = person.pair && viewers_holds(viewers, viewer, guest);
 	return person;
 }
 
@@ -151,12 +150,11 @@ viewers_people(const struct viewers *viewers, size_t *count)
 	for (const struct viewer *viewer = viewers->first; viewer; viewer = viewer->next) {
 		if (viewer->state != VIEWER_VIEW || *count == LIMIT_PEOPLE)
 			continue;
-		people[*count] = *viewer->person;
-		people[*count].holds = viewer == viewers->holder;
+		people[*count] = person_of(viewers, viewer, NULL);
 		people[*count].fps10 = fps_tenths(&viewer->fps, now);
 		people[(*count)++].printed = printed - viewer->printed;
 		for (size_t i = 0; i < viewer->guest_count && *count < LIMIT_PEOPLE; i++)
-			people[(*count)++] = without_keyboard(&viewer->guests[i]);
+			people[(*count)++] = person_of(viewers, viewer, &viewer->guests[i]);
 	}
 	return people;
 }

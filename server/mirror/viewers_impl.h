@@ -17,6 +17,9 @@ struct bucket {
 	uint64_t at; // loop time of the last refill, ms
 	uint32_t tokens;
 };
+// Bytes for an edge that does not read: then it goes, and all of its guests. Those that cut everybody of
+// one list must fit: an edge that comes back is believed that its guests were in before.
+#define VIEWERS_ORDERS_MAX LIMIT_GUESTS_BYTES
 #define VIEWERS_BUCKETS 64 // accounts whose uids are equal modulo this share one
 
 enum viewer_state {
@@ -89,8 +92,11 @@ struct viewers {
 	struct bucket account[VIEWERS_BUCKETS]; // hellos and queries of guests, by uid
 	uint64_t sought;                        // requests for history from afar, so far
 	uint64_t history_from;                  // lines before this one are nobody's
-	struct viewer *holder;                  // borrowed: of the keyboard; or NULL
-	uint8_t holder_token[GRANT_TOKEN];      // that it was given
+	bool lent;                              // the keyboard is,
+	struct order_who lent_to;               // to them,
+	uint8_t lent_token[GRANT_TOKEN];        // and this shows it
+	struct viewer *holder;                  // borrowed: who was told; or NULL
+	uint8_t holder_token[GRANT_TOKEN];      // what it was given
 	struct input_modes modes;               // that it was told
 	const struct orders *host_orders;       // borrowed; NULL: none
 	char said[LIMIT_TEXT + 1];              // the notice that they lead to
@@ -177,8 +183,13 @@ enum orders_verdict viewers_judge(
 // are those that it told of last, if it has `told` of any.
 void viewers_judge_guests(
     struct viewer *viewer, const struct view_person *before, size_t before_count, bool told);
-// Lends the keyboard to whom the host means, if they watch; takes it back.
+// Lends the keyboard to whom it is meant for, if they watch; takes it back.
 void viewers_lend(struct viewers *viewers);
+// The same, after an edge has told who watches through it.
+void viewers_lend_guests(struct viewers *viewers, struct viewer *viewer);
+// Whether this one has it, or this one of an edge's guests.
+bool viewers_holds(
+    const struct viewers *viewers, const struct viewer *viewer, const struct view_person *guest);
 // It does not watch any more.
 void viewers_left_keyboard(struct viewers *viewers, struct viewer *viewer);
 // Bytes that are not to be lost, behind what is on its way.

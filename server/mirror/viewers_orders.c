@@ -142,52 +142,83 @@ viewers_judge_guests(
 
 // ---- the keyboard --------------------------------------------------------------------------------
 
+// Whom of those who watch through this edge it is lent to, if to one of them; borrowed.
+static const struct view_person *
+guest_meant(const struct viewers *viewers, const struct viewer *viewer)
+{
+	for (size_t i = 0; viewer->person->pair && i < viewer->guest_count; i++) {
+		if (orders_holds(&viewers->lent_to, &viewer->guests[i]))
+			return &viewer->guests[i];
+	}
+	return NULL;
+}
+
+static bool
+may_hold(const struct viewers *viewers, const struct viewer *viewer)
+{
+	if (viewer->state != VIEWER_VIEW)
+		return false;
+	return viewer->serves ? guest_meant(viewers, viewer) != NULL
+			      : orders_holds(&viewers->lent_to, viewer->person);
+}
+
 static void
 tell_holder(struct viewers *viewers, struct viewer *viewer, bool lent)
 {
 	struct view_grant grant = {.lent = lent, .modes = viewers->modes};
 
 	if (lent)
-		memcpy(grant.token, viewers->host_orders->token, GRANT_TOKEN);
-	view_grant_put(&viewer->orders, &grant);
-	viewer_tell(viewer);
-}
-
-static struct viewer *
-find_holder(const struct viewers *viewers)
-{
-	const struct orders *orders = viewers->host_orders;
-
-	for (struct viewer *viewer = viewers->first; viewer; viewer = viewer->next) {
-		if (viewer->state == VIEWER_VIEW && orders_holds(orders, viewer->person))
-			return viewer;
+		memcpy(grant.token, viewers->lent_token, GRANT_TOKEN);
+	if (lent && viewer->serves) {
+		strcpy(grant.key, viewers->lent_to.key);
+		strcpy(grant.name, viewers->lent_to.name);
 	}
-	return NULL;
+	view_grant_put(&viewer->orders, VIEW_GRANT, &grant);
+	if (viewer->orders.len > VIEWERS_ORDERS_MAX)
+		viewer_close(viewer);
+	else
+		viewer_tell(viewer);
 }
 
 // Exactly one connection gets the token; a new grant to the same person has another.
 void
 viewers_lend(struct viewers *viewers)
 {
-	const struct orders *orders = viewers->host_orders;
-	struct viewer *old = viewers->holder;
-	bool same;
+	struct viewer *old = viewers->holder, *holder = viewers->first;
 
-	if (!orders)
-		return;
-	same = old && orders_holds(orders, old->person) &&
-	       memcmp(viewers->holder_token, orders->token, GRANT_TOKEN) == 0;
-	if (same)
+	if (old && viewers->lent && may_hold(viewers, old) &&
+	    memcmp(viewers->holder_token, viewers->lent_token, GRANT_TOKEN) == 0)
 		return;
 	viewers->holder = NULL;
 	if (old)
 		tell_holder(viewers, old, false);
-	if (!orders->granted)
+	if (!viewers->lent)
 		return;
-	viewers->holder = find_holder(viewers);
-	memcpy(viewers->holder_token, orders->token, GRANT_TOKEN);
-	if (viewers->holder)
-		tell_holder(viewers, viewers->holder, true);
+	while (holder && !may_hold(viewers, holder))
+		holder = holder->next;
+	viewers->holder = holder;
+	memcpy(viewers->holder_token, viewers->lent_token, GRANT_TOKEN);
+	if (holder)
+		tell_holder(viewers, holder, true);
+}
+
+bool
+viewers_keyboard(struct viewers *viewers, const struct order_who *who, const uint8_t *token)
+{
+	viewers->lent = who;
+	if (who) {
+		viewers->lent_to = *who;
+		memcpy(viewers->lent_token, token, GRANT_TOKEN);
+	}
+	viewers_lend(viewers);
+	return viewers->holder;
+}
+
+bool
+viewers_holds(
+    const struct viewers *viewers, const struct viewer *viewer, const struct view_person *guest)
+{
+	return viewer == viewers->holder && (!guest || guest == guest_meant(viewers, viewer));
 }
 
 void
@@ -197,6 +228,17 @@ viewers_left_keyboard(struct viewers *viewers, struct viewer *viewer)
 		return;
 	viewers->holder = NULL;
 	viewers_tell(viewers, EVENT_HOLDER_LEFT, viewer);
+}
+
+void
+viewers_lend_guests(struct viewers *viewers, struct viewer *viewer)
+{
+	if (viewers->holder == viewer && !may_hold(viewers, viewer)) {
+		tell_holder(viewers, viewer, false);
+		viewers_left_keyboard(viewers, viewer);
+	} else {
+		viewers_lend(viewers);
+	}
 }
 
 void
@@ -254,7 +296,7 @@ viewers_order(struct viewers *viewers, const struct orders *orders)
 		if (viewer->state == VIEWER_VIEW && viewer->guests)
 			viewers_judge_guests(viewer, viewer->guests, viewer->guest_count, true);
 	}
-	viewers_lend(viewers);
+	viewers_keyboard(viewers, orders->granted ? &orders->holder : NULL, orders->token);
 	say(viewers);
 	viewers_listen(viewers, true);
 }

@@ -109,7 +109,7 @@ stand_by(const struct publish_options *options, const struct dialer *first, int 
 			deaths = 0;
 		}
 		if (++deaths == DEATHS_MAX ||
-		    !dialer_start(&dialer, options->again, options->again))
+		    !dialer_start(&dialer, options->again, options->again, options->aside))
 			break;
 	}
 	_exit(EX_OK);
@@ -161,7 +161,8 @@ publish_start(
 
 	*publishing = (struct publishing){.fd = -1};
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ||
-	    !dialer_start(&dialer, options->first, options->again) || (pid = fork()) < 0) {
+	    !dialer_start(&dialer, options->first, options->again, options->aside) ||
+	    (pid = fork()) < 0) {
 		snprintf(text, LIMIT_TEXT + 1, "cannot start publishing: %s", strerror(errno));
 		return EX_OSERR;
 	}

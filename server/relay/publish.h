@@ -12,9 +12,11 @@
 struct publish_options {
 	struct ssh_way way;
 	const char *relay;       // [USER@]RELAY as ssh takes it; borrowed, as the rest
-	const char *path;        // of the session's view socket
+	const char *path;        // of the session's view socket,
+	const char *keyboard;    // and of that of its keyboard
 	char *const *first;      // ssh, with the terminal to ask questions on,
-	char *const *again;      // and without
+	char *const *again;      // and without;
+	char *const *aside;      // for a key line
 	struct link_publish who; // what the relay is told
 };
 

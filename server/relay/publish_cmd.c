@@ -103,7 +103,8 @@ publish_session(const struct session *session, const struct ssh_way *way, const 
 {
 	// Another connection, not another stream of one that may be dead.
 	static char *const again[] = {"-o", "ConnectTimeout=10", "-o", "ControlPath=none", NULL};
-	struct publish_options options = {.way = *way, .relay = relay, .path = session->view};
+	struct publish_options options = {
+	    .way = *way, .relay = relay, .path = session->view, .keyboard = session->keyboard};
 	char text[LIMIT_TEXT + 1], line[INVITE_LINE];
 	struct ssh_argv argv;
 	int status;
@@ -111,11 +112,12 @@ publish_session(const struct session *session, const struct ssh_way *way, const 
 	if (*relay == '-' || !*relay || !view_text_clean(relay, strlen(relay)))
 		return fail(EX_USAGE, "the relay's name must be one that can be printed, and not "
 				      "begin with -");
-	if (!ssh_argv_init(&argv, way, relay, PUBLISH_COMMAND, again))
+	if (!ssh_argv_init(&argv, way, relay, PUBLISH_COMMAND, KEYLINE_PUBLISH_COMMAND, again))
 		return fail(
 		    EX_USAGE, "--ssh takes a command: up to 32 words, quoted as for a shell");
 	options.first = argv.first;
 	options.again = argv.again;
+	options.aside = argv.aside;
 	introduce(&options.who, session->name, relay, start);
 	status = publish_start(&options, publishing, text);
 	ssh_argv_fini(&argv);

@@ -5,6 +5,7 @@
 #include "server/base/ssh.h"
 #include "server/edge/upstream.h"
 #include "server/link/dialer.h"
+#include "server/link/keyline.h"
 #include "server/relay/publink.h"
 #include "server/relay/publish.h"
 
@@ -36,6 +37,19 @@ struct publish_history {
 	uint64_t next_us;  // the next question is taken then: there is to be room for frames
 };
 
+// The keyboard, lent to one of the relay's guests: a key line, for as long as that.
+struct pubkeys {
+	struct view_grant grant;    // the newest
+	bool due;                   // for which no ssh has been started yet
+	bool running;               // ssh is, or will be
+	bool welcomed, taken;       // the relay has said so
+	uv_poll_t *line, *keyboard; // NULL: closed
+	int line_fd, keyboard_fd;   // owned
+	int errors_fd;              // owned: what ssh says; or -1
+	struct keygiver giver;
+	struct buf out, typed; // owned: for the relay, for the keyboard's socket
+};
+
 struct publish {
 	const struct publish_options *options; // borrowed
 	struct publish_stay *stay;             // borrowed, shared with who starts another
@@ -43,8 +57,9 @@ struct publish {
 	uv_poll_t news, report;
 	uv_timer_t timer;
 	struct dialer dialer;
-	struct way way[DIALER_SLOTS];
+	struct way way[DIALER_ASIDE];
 	struct way *live; // or NULL
+	struct pubkeys keys;
 	struct upstream up;
 	struct viewclient client;
 	int report_fd;         // owned: to who started us, or -1
@@ -88,6 +103,12 @@ void publish_history_restart(struct publish *publish);              // another l
 void publish_history_ask(struct publish *publish, uint64_t now_us); // the mirror, if that is due
 uint64_t publish_history_due(const struct publish *publish);
 void publish_history_take(struct publish *publish, const struct msg *msg); // the mirror's answer
+
+// publish_keyboard.c
+void publish_lend(struct publish *publish, const struct view_grant *grant);
+void publish_take_back(struct publish *publish); // if it is lent
+void publish_on_keyline(
+    struct publish *publish, enum dialer_event event, const struct dialer_news *news);
 
 // publish_way.c
 void publish_on_news(uv_poll_t *poll, int status, int events); // from the dialer

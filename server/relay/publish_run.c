@@ -97,7 +97,7 @@ schedule(struct publish *publish, uint64_t now)
 	due = earlier(due, publish_history_due(publish));
 	if (publish->lost_us) {
 		due = earlier(due, publish->try_us);
-		for (unsigned i = 0; i < DIALER_SLOTS; i++)
+		for (unsigned i = 0; i < DIALER_ASIDE; i++)
 			due = earlier(due, way_expires(&publish->way[i]));
 	}
 	if (due == PUBLISH_NEVER)
@@ -143,7 +143,7 @@ publish_act(struct publish *publish)
 		publish_stop(publish);
 		return;
 	}
-	for (unsigned i = 0; i < DIALER_SLOTS; i++) {
+	for (unsigned i = 0; i < DIALER_ASIDE; i++) {
 		if (publish->way[i].stream && &publish->way[i] != publish->live)
 			way_write(&publish->way[i]);
 	}
@@ -194,6 +194,12 @@ on_history(void *user, const struct msg *msg)
 	publish_history_take(user, msg);
 }
 
+static void
+on_grant(void *user, const struct view_grant *grant)
+{
+	publish_lend(user, grant);
+}
+
 // The relay is to know how it ended; its guests leave with that. If there is no link now, there may
 // be one in a while.
 static void
@@ -201,6 +207,7 @@ on_end(void *user, int status, const char *text)
 {
 	struct publish *publish = user;
 
+	publish_take_back(publish);
 	publish->bye.status = status ? EX_UNAVAILABLE : EX_OK;
 	snprintf(publish->bye.text, sizeof(publish->bye.text), "%s",
 	    status ? "the host has stopped publishing" : text);
@@ -257,6 +264,7 @@ publish_prepare(struct publish *publish)
 	    .notice = on_notice,
 	    .history = on_history,
 	    .cut = on_cut,
+	    .grant = on_grant,
 	    .end = on_end,
 	    .turn = on_turn};
 	struct view_hello hello;
@@ -271,13 +279,16 @@ publish_prepare(struct publish *publish)
 	uv_timer_init(&publish->loop, &publish->timer);
 	publish->news.data = publish->report.data = publish->timer.data = publish;
 	uv_poll_start(&publish->news, UV_READABLE, publish_on_news);
-	for (unsigned i = 0; i < DIALER_SLOTS; i++)
+	for (unsigned i = 0; i < DIALER_ASIDE; i++)
 		publish->way[i] = (struct way){.publish = publish, .slot = i};
 	if (getrandom(&publish->random, sizeof(publish->random), 0) < 0)
 		publish->random = (uint32_t)getpid();
 	publish->random |= 1;
 	publish->try_ms = PUBLISH_TRY_LATER_MS;
-	viewclient_hello(&hello, publish->stay->going ? VIEW_ROLE_BACK : VIEW_ROLE_VIEW, 0, 0);
+	publish->keys.errors_fd = -1;
+	// PAIR: for those who watch there.
+	viewclient_hello(&hello,
+	    VIEW_ROLE_PAIR | (publish->stay->going ? VIEW_ROLE_BACK : VIEW_ROLE_VIEW), 0, 0);
 	snprintf(hello.name, sizeof(hello.name), "%.*s", LIMIT_NAME, publish->options->relay);
 	strcpy(hello.via, "publish");
 	*hello.from = '\0';

@@ -81,7 +81,7 @@ way_drop(struct way *way)
 static void
 drop_others(struct publish *publish, const struct way *keep)
 {
-	for (unsigned i = 0; i < DIALER_SLOTS; i++) {
+	for (unsigned i = 0; i < DIALER_ASIDE; i++) {
 		if (&publish->way[i] != keep)
 			way_drop(&publish->way[i]);
 	}
@@ -349,9 +349,13 @@ publish_on_news(uv_poll_t *poll, int status, int events)
 	struct publish *publish = poll->data;
 	struct dialer_news news = {0};
 	enum dialer_event event = status < 0 ? DIALER_GONE : dialer_next(&publish->dialer, &news);
-	struct way *way = &publish->way[news.slot % DIALER_SLOTS];
+	struct way *way = &publish->way[news.slot % DIALER_ASIDE];
 
 	(void)events;
+	if (news.slot == DIALER_ASIDE && event != DIALER_GONE) {
+		publish_on_keyline(publish, event, &news);
+		return;
+	}
 	switch (event) {
 	case DIALER_NONE: return;
 	case DIALER_OPEN: on_started(way, &news); break;
@@ -371,9 +375,9 @@ publish_dial(struct publish *publish)
 {
 	struct way *way = publish->way;
 
-	while (way < publish->way + DIALER_SLOTS && way->running)
+	while (way < publish->way + DIALER_ASIDE && way->running)
 		way++;
-	if (way == publish->way + DIALER_SLOTS)
+	if (way == publish->way + DIALER_ASIDE)
 		return false;
 	way->running = true;
 	way->dropped = false;
@@ -421,7 +425,7 @@ publish_keep_trying(struct publish *publish, uint64_t now)
 		publish->lost_us = now;
 		publish->try_us = publish->live ? now : now + random_to(publish, TRY_MS / 4) * 1000;
 	}
-	for (unsigned i = 0; i < DIALER_SLOTS; i++) {
+	for (unsigned i = 0; i < DIALER_ASIDE; i++) {
 		if (way_expires(&publish->way[i]) <= now)
 			way_drop(&publish->way[i]);
 	}

@@ -41,6 +41,7 @@
 struct pushing {
 	const char *as; // prefix of the name, or NULL
 	uint64_t keep_ms;
+	bool keyboard; // a key line, for a session that is published already
 	struct buf in, out;
 };
 
@@ -81,7 +82,8 @@ static int
 parse(int argc, char **argv, struct pushing *pushing)
 {
 	static const struct option longs[] = {{"as", required_argument, NULL, 'a'},
-	    {"keep", required_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
+	    {"keep", required_argument, NULL, 'k'}, {"keyboard", no_argument, NULL, 'y'},
+	    {NULL, 0, NULL, 0}};
 	char why[SESSION_WHY];
 	int option;
 
@@ -96,6 +98,7 @@ parse(int argc, char **argv, struct pushing *pushing)
 				    "--keep takes a time of at most 30 days: 90s, "
 				    "30m, 4h, 2d");
 			break;
+		case 'y': pushing->keyboard = true; break;
 		default: return option_bad("relay", option, argv);
 		}
 	}
@@ -110,13 +113,16 @@ parse(int argc, char **argv, struct pushing *pushing)
 	return EX_OK;
 }
 
-// With a forced command this is what the publisher asked for, raw: one value is known.
+// With a forced command this is what the publisher asked for, raw: two values are known.
 static bool
-is_asked_for(void)
+is_asked_for(struct pushing *pushing)
 {
 	const char *command = getenv("SSH_ORIGINAL_COMMAND");
 
-	return !command || ssh_asks_for(command, PUBLISH_COMMAND);
+	if (!command)
+		return true;
+	pushing->keyboard = ssh_asks_for(command, KEYLINE_PUBLISH_COMMAND);
+	return pushing->keyboard || ssh_asks_for(command, PUBLISH_COMMAND);
 }
 
 // ---- the link's first words --------------------------------------------------------------------
@@ -157,25 +163,37 @@ say_bye(int status, const char *text)
 	return status;
 }
 
-static int
-read_publish(struct pushing *pushing, struct link_publish *who)
+// MSG_NONE: there is nobody to talk to.
+static enum msg_status
+read_first(struct pushing *pushing, size_t *used, struct msg *msg)
 {
 	uint64_t deadline_ms = control_now_ms() + LIMIT_LINK_HELLO_MS;
 	enum msg_status status;
-	struct msg msg;
-	size_t used = 0;
 
-	while ((status = msg_get(&pushing->in, &used, LIMIT_PUBLISH_BYTES, &msg)) == MSG_NONE) {
+	*used = 0;
+	while ((status = msg_get(&pushing->in, used, LIMIT_PUBLISH_BYTES, msg)) == MSG_NONE) {
 		ssize_t got;
 
 		if (!wait_for(STDIN_FILENO, POLLIN, deadline_ms))
-			return EX_OK; // nobody to talk to
+			return MSG_NONE;
 		got = read(STDIN_FILENO, buf_reserve(&pushing->in, LIMIT_PUBLISH_BYTES),
 		    LIMIT_PUBLISH_BYTES);
 		if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-			return EX_OK;
+			return MSG_NONE;
 		pushing->in.len += got > 0 ? (size_t)got : 0;
 	}
+	return status;
+}
+
+static int
+read_publish(struct pushing *pushing, struct link_publish *who)
+{
+	struct msg msg;
+	size_t used;
+	enum msg_status status = read_first(pushing, &used, &msg);
+
+	if (status == MSG_NONE)
+		return EX_OK;
 	// A publisher says nothing more before it is told what there is.
 	if (status != MSG_ONE || used != pushing->in.len || !link_publish_get(&msg, who))
 		return say_bye(EX_PROTOCOL, "what comes from there is no publisher's");
@@ -189,32 +207,41 @@ read_publish(struct pushing *pushing, struct link_publish *who)
 
 // NAME, or with --as WHO: WHO.NAME, whatever the publisher calls it.
 static bool
-name_session(const struct pushing *pushing, struct link_publish *who, char why[SESSION_WHY])
+name_session(const struct pushing *pushing, char called[LIMIT_NAME + 1], char why[SESSION_WHY])
 {
 	char name[2 * LIMIT_NAME + 2];
 
-	if (!session_name_ok(who->name, why))
+	if (!session_name_ok(called, why))
 		return false;
 	snprintf(name, sizeof(name), "%s%s%s", pushing->as ? pushing->as : "",
-	    pushing->as ? "." : "", who->name);
+	    pushing->as ? "." : "", called);
 	if (!session_name_ok(name, why))
 		return false;
-	memcpy(who->name, name, strlen(name) + 1);
+	memcpy(called, name, strlen(name) + 1);
 	return true;
+}
+
+static int
+find_place(const struct pushing *pushing, char name[LIMIT_NAME + 1], struct session *session,
+    char why[SESSION_WHY])
+{
+	char dir[PATH_MAX];
+
+	if (!name_session(pushing, name, why))
+		return EX_USAGE;
+	if (!session_dir_for(SESSION_STAYS, dir, why))
+		return EX_NOPERM;
+	return session_paths(session, dir, name, getuid(), why) ? EX_OK : EX_CANTCREAT;
 }
 
 static int
 make_claim(struct pushing *pushing, struct relay_claim *claim, char why[SESSION_WHY])
 {
 	const struct passwd *user = getpwuid(getuid());
-	char dir[PATH_MAX];
+	int status = find_place(pushing, claim->who.name, &claim->session, why);
 
-	if (!name_session(pushing, &claim->who, why))
-		return EX_USAGE;
-	if (!session_dir_for(SESSION_STAYS, dir, why))
-		return EX_NOPERM;
-	if (!session_paths(&claim->session, dir, claim->who.name, getuid(), why))
-		return EX_CANTCREAT;
+	if (status != EX_OK)
+		return status;
 	claim->guests = session_guests(&claim->session);
 	claim->keep_ms = pushing->keep_ms;
 	claim->as = pushing->as;
@@ -288,6 +315,7 @@ keep(struct relay_claim *claim)
 	}
 	unlink(claim->session.view);
 	unlink(claim->session.control);
+	unlink(claim->session.keyboard); // of a lender that was killed
 	_exit(EX_OK);
 }
 
@@ -420,6 +448,27 @@ wait_for_end(struct control *control)
 	}
 }
 
+// ---- a key line ----------------------------------------------------------------------------------
+
+static int
+lend(struct pushing *pushing)
+{
+	struct keyline_lend lend;
+	struct session session;
+	char why[SESSION_WHY];
+	struct msg msg;
+	size_t used;
+	int status;
+
+	if (read_first(pushing, &used, &msg) != MSG_ONE || !keyline_lend_get(&msg, &lend))
+		return fail(EX_PROTOCOL, "what comes from there is no publisher's");
+	buf_take(&pushing->in, used);
+	status = find_place(pushing, lend.session, &session, why);
+	if (status == EX_OK)
+		status = relay_lend(&session, &lend, &pushing->in, why);
+	return status == EX_OK ? EX_OK : fail(status, why);
+}
+
 int
 relay_publish(int argc, char **argv)
 {
@@ -431,7 +480,7 @@ relay_publish(int argc, char **argv)
 
 	if (status != EX_OK)
 		return status;
-	if (!is_asked_for())
+	if (!is_asked_for(&pushing))
 		return fail(EX_NOPERM, "this key publishes sessions and does nothing else");
 	if (isatty(STDIN_FILENO) || isatty(STDOUT_FILENO))
 		return fail(EX_USAGE,
@@ -442,7 +491,7 @@ relay_publish(int argc, char **argv)
 	ioctl(STDOUT_FILENO, FIONBIO, &nonblocking);
 	link_welcome_put(&pushing.out);
 	write_all(&pushing.out, control_now_ms() + LIMIT_LINK_HELLO_MS);
-	status = read_publish(&pushing, &claim.who);
+	status = pushing.keyboard ? lend(&pushing) : read_publish(&pushing, &claim.who);
 	if (status < 0) {
 		status = make_claim(&pushing, &claim, why);
 		if (status == EX_OK)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "server/base/session.h"
+#include "server/link/keyline.h"
 #include "server/link/linkproto.h"
 
 struct relay_claim {
@@ -18,7 +19,11 @@ struct relay_claim {
 	bool again;                // another process served it before, and died
 };
 
-// `mirrord relay [--as NAME] [--keep=TIME]`
+// `mirrord relay [--as NAME] [--keep=TIME] [--keyboard]`
 int relay_publish(int argc, char **argv);
+// Lends the keyboard of a session that is published to a guest who watches here, until anybody ends that.
+// `in`: what came after the publisher's first message. Returns the exit status, and `why`.
+int relay_lend(const struct session *session, const struct keyline_lend *lend, struct buf *in,
+    char why[SESSION_WHY]);
 // Serves the session until it ends. Returns the exit status: EX_OK if it is over.
 int relay_serve(const struct relay_claim *claim);

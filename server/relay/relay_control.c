@@ -61,9 +61,20 @@ conn_close(struct relay_conn *conn)
 	drop_passed(conn);
 	uv_close((uv_handle_t *)&conn->poll, on_closed);
 	close(conn->fd);
+	if (conn->relay->lender == conn) {
+		conn->relay->lender = NULL;
+		viewers_keyboard(conn->relay->viewers, NULL, NULL);
+	}
 	conn->feed = NULL;
 	if (feed) // the process at sshd is gone, and the link with it
 		feed_close(feed);
+}
+
+void
+relay_control_take_back(struct relay *relay)
+{
+	if (relay->lender)
+		conn_close(relay->lender);
 }
 
 void
@@ -195,6 +206,55 @@ on_publish(struct relay_conn *conn, const struct msg *msg)
 		feed_hello(conn->feed);
 }
 
+// The publisher's key line has its own token for it, which goes to one guest's connection. A newer one takes
+// the older one's place.
+static void
+on_lend(struct relay_conn *conn, const struct msg *msg)
+{
+	struct reader reader = msg_reader(msg);
+	struct relay *relay = conn->relay;
+	const uint8_t *token = reader_raw(&reader, PUBLISH_TOKEN), *keyboard;
+	struct input_modes modes = {0};
+	struct order_who who;
+	struct buf out = {0};
+
+	orders_who_get(&reader, &who);
+	keyboard = reader_raw(&reader, GRANT_TOKEN);
+	if (!view_modes_get(&reader, &modes) || !reader_done(&reader)) {
+		conn_close(conn);
+		return;
+	}
+	if (!secret_equal(token, relay->claim->who.token, PUBLISH_TOKEN)) {
+		refuse(conn, EX_NOPERM, "another one has published the session");
+		return;
+	}
+	relay_control_take_back(relay);
+	if (relay->lost_at || !relay->viewers) {
+		refuse(conn, EX_UNAVAILABLE, "the session's link is lost");
+		return;
+	}
+	viewers_modes(relay->viewers, &modes);
+	relay->lender = conn;
+	if (!viewers_keyboard(relay->viewers, &who, keyboard)) {
+		refuse(conn, EX_NOUSER, "nobody watches there who is called that and may type");
+		return;
+	}
+	msg_put(&out, CONTROL_OK, NULL, 0);
+	reply(conn, &out);
+}
+
+static void
+on_modes(struct relay_conn *conn, const struct msg *msg)
+{
+	struct reader reader = msg_reader(msg);
+	struct input_modes modes = {0};
+
+	if (conn == conn->relay->lender && view_modes_get(&reader, &modes) && reader_done(&reader))
+		viewers_modes(conn->relay->viewers, &modes);
+	else
+		conn_close(conn);
+}
+
 static void
 on_hello(struct relay_conn *conn, const struct msg *msg)
 {
@@ -217,6 +277,8 @@ static const struct {
     {CONTROL_STOP, on_stop},
     {CONTROL_ATTACH, on_attach},
     {CONTROL_PUBLISH, on_publish},
+    {CONTROL_LEND, on_lend},
+    {CONTROL_MODES, on_modes},
 };
 
 static void
@@ -324,6 +386,13 @@ relay_control_start(struct relay *relay)
 	       uv_poll_start(&relay->listener, UV_READABLE, on_listener) == 0;
 }
 
+// One that stands for a link, or for a key line, need not say anything.
+static bool
+is_silent(const struct relay *relay, const struct relay_conn *conn)
+{
+	return !conn->feed && conn != relay->lender;
+}
+
 uint64_t
 relay_control_due(const struct relay *relay)
 {
@@ -332,7 +401,7 @@ relay_control_due(const struct relay *relay)
 	for (size_t i = 0; i < RELAY_CONNS; i++) {
 		const struct relay_conn *conn = relay->conn[i];
 
-		if (conn && !conn->feed && conn->due < due)
+		if (conn && is_silent(relay, conn) && conn->due < due)
 			due = conn->due;
 	}
 	return due;
@@ -344,7 +413,7 @@ relay_control_tick(struct relay *relay)
 	for (size_t i = 0; i < RELAY_CONNS; i++) {
 		struct relay_conn *conn = relay->conn[i];
 
-		if (conn && !conn->feed && conn->due <= relay->now)
+		if (conn && is_silent(relay, conn) && conn->due <= relay->now)
 			conn_close(conn);
 	}
 }

@@ -137,6 +137,7 @@ on_event(struct feed *feed, enum linkrecv_event event, const struct view_bye *by
 		if (relay_history_take(relay, &feed->recv.history))
 			break;
 		// fall through
+	case LINKRECV_GRANT: // no publisher says that
 	case LINKRECV_BROKEN: feed_bye(feed, EX_PROTOCOL, "the publisher broke the protocol");
 	}
 }

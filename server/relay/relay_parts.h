@@ -55,6 +55,7 @@ struct relay {
 	struct relay_history history;
 	bool seeks; // guests may have asked for some
 	struct relay_conn *conn[RELAY_CONNS];
+	struct relay_conn *lender; // for as long as it is there the keyboard is lent; or NULL
 	uv_poll_t listener;
 };
 
@@ -89,5 +90,7 @@ bool relay_history_take(struct relay *relay, const struct view_history *piece);
 bool relay_control_start(struct relay *relay);
 uint64_t relay_control_due(const struct relay *relay);
 void relay_control_tick(struct relay *relay);
+// The keyboard is lent no more.
+void relay_control_take_back(struct relay *relay);
 // The connection that came with this feed may go.
 void relay_control_release(struct relay *relay, const struct feed *feed);

@@ -85,6 +85,14 @@ on_seek(void *user)
 	relay_soon(relay);
 }
 
+static void
+on_event(void *user, enum event event, const struct view_person *person)
+{
+	(void)person;
+	if (event == EVENT_HOLDER_LEFT)
+		relay_control_take_back(user);
+}
+
 // From the first screen on; until then viewers wait in the backlog.
 static void
 start_viewers(struct relay *relay)
@@ -98,6 +106,7 @@ start_viewers(struct relay *relay)
 	const struct viewers_source source = {.screen = give_screen,
 	    .seek = on_seek,
 	    .count = on_count,
+	    .event = on_event,
 	    .guests = on_guests,
 	    .user = relay};
 
@@ -134,6 +143,7 @@ relay_end(struct relay *relay, int status, const char *text)
 	if (relay->end_at)
 		return;
 	relay->end_at = relay->now + GOODBYE_MS;
+	relay_control_take_back(relay);
 	for (size_t i = 0; i < RELAY_FEEDS; i++) {
 		if (relay->feed[i])
 			feed_bye(relay->feed[i], status, text);
@@ -151,6 +161,7 @@ lost(struct relay *relay, uint64_t since)
 	if (relay->lost_at || relay->end_at)
 		return;
 	relay->lost_at = since ? since : 1;
+	relay_control_take_back(relay); // nobody sees what they type into
 	relay_tell(relay);
 	relay_history_seek(relay);
 }
@@ -243,6 +254,7 @@ send_guests(struct relay *relay)
 	for (size_t i = 0; i < count; i++) {
 		if (*people[i].name)
 			continue;
+		people[i].pair = false; // the host has no word for whom it would lend to
 		if (people[i].uid == relay->claim->session.owner)
 			strcpy(people[i].name, relay->claim->host);
 		else

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: ISC
 // Both ends of a link. The first byte says what the rest is: even: what a relay sends to a watcher,
 // as it is; 1 modulo 4: the same, but pieces (a length byte each) that are deflated first, so that
-// messages and frames are reached; 15 modulo 16: what a relay sends to its publisher; 11: PUBLISH;
-// else what a watcher sends to the far end. Nothing may crash, a link that broke
+// messages and frames are reached; 15 modulo 16: what a relay sends to its publisher; 11: PUBLISH; 7:
+// what either end of a key line sends to the other; else what a watcher sends to the far end. Nothing may crash, a link that broke
 // says how, and a screen there is stays whole; the watcher's HELLO after it is one the far end
 // takes.
+#include "server/link/keyline.h"
 #include "server/link/linkrecv.h"
 #include "server/link/linksend.h"
 #include "server/relay/publink.h"
@@ -198,6 +199,69 @@ as_relay(const uint8_t *data, size_t size)
 	buf_fini(&in);
 }
 
+// What is typed far away is whole messages for a keyboard, and nothing of it is longer than it came.
+static void
+as_giver(const uint8_t *data, size_t size)
+{
+	enum keygiver_event event = KEYGIVER_NONE;
+	struct buf typed = {0}, out = {0};
+	struct keygiver giver = {0};
+	size_t used = 0, came = size;
+	uint64_t now = 1;
+	struct msg msg;
+
+	keygiver_start(&giver, now, &out);
+	while (size && event != KEYGIVER_STALE && event != KEYGIVER_BROKEN) {
+		size_t len = 1 + now * 7 % 50;
+
+		len = len < size ? len : size;
+		keygiver_feed(&giver, data, len);
+		data += len;
+		size -= len;
+		now += 300;
+		while ((event = keygiver_next(&giver, now, &msg, &typed, &out)) != KEYGIVER_NONE &&
+		       event != KEYGIVER_STALE && event != KEYGIVER_BROKEN)
+			;
+		must(giver.in.len - giver.used <= LIMIT_KEYBOARD_BYTES + 8, "too much is kept");
+	}
+	must(typed.len <= came, "more than was typed");
+	while (msg_get(&typed, &used, LIMIT_KEYBOARD_BYTES, &msg) == MSG_ONE)
+		must(msg.type == KEYBOARD_INPUT, "what is no typing");
+	must(used == typed.len, "half a message");
+	keygiver_fini(&giver);
+	buf_fini(&typed);
+	buf_fini(&out);
+}
+
+static void
+as_typer(const uint8_t *data, size_t size)
+{
+	struct keytyper typer = {0};
+	struct keyline_claim claim;
+	struct keyline_lend lend;
+	struct input_modes modes;
+	struct view_grant grant;
+	struct buf in = {0};
+	struct msg msg;
+	size_t used = 0;
+
+	buf_put(&in, data, size);
+	while (msg_get(&in, &used, LIMIT_PUBLISH_BYTES, &msg) == MSG_ONE) {
+		keytyper_beat(&typer, &msg, used);
+		if (keyline_claim_get(&msg, &claim))
+			must(view_text_clean(claim.session, strlen(claim.session)), "a session");
+		if (keyline_lend_get(&msg, &lend))
+			must(view_text_clean(lend.who.name, strlen(lend.who.name)) &&
+				 (*lend.who.name || *lend.who.key),
+			    "to nobody");
+		if (keyline_modes_get(&msg, &modes))
+			must(modes.kitty_keyboard <= 31, "modes");
+		if (view_grant_get(&msg, &grant))
+			must(view_text_clean(grant.name, strlen(grant.name)), "a name");
+	}
+	buf_fini(&in);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -207,6 +271,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (data[0] % 16 == 15) {
 		as_publisher(data + 1, size - 1);
+	} else if (data[0] % 16 == 7) {
+		(data[0] & 16 ? as_giver : as_typer)(data + 1, size - 1);
 	} else if (data[0] % 16 == 11) {
 		as_relay(data + 1, size - 1);
 	} else if (data[0] % 2 == 0) {

@@ -186,6 +186,23 @@ set_orders(size_t seed)
 	viewers_order(mirror.viewers, &orders);
 }
 
+// Whoever has it by now is one of those that may.
+static void
+check_holder(void)
+{
+	size_t count, holders = 0;
+	struct view_person *people = viewers_people(mirror.viewers, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		holders += people[i].holds;
+		if (people[i].holds && !people[i].pair)
+			abort();
+	}
+	if (holders > 1)
+		abort();
+	free(people);
+}
+
 static void
 fuzz_mirror(struct reader *in)
 {
@@ -209,6 +226,7 @@ fuzz_mirror(struct reader *in)
 	turn();
 	play(in, peers);
 	turn();
+	check_holder();
 	check_honest(&client, &replica);
 	for (int i = 0; i < BAD_PEERS; i++)
 		close(peers[i]);

@@ -479,6 +479,82 @@ a_viewer_may_not_cut(void **state)
 	turn(served);
 }
 
+// The last VIEW_GRANT that this one was told, if any.
+static bool
+grant_of(struct served *served, struct viewclient *client, struct view_grant *grant)
+{
+	struct view_bye bye;
+	struct msg msg;
+	bool any = false;
+
+	turn(served);
+	viewclient_read(client);
+	while (viewclient_next(client, &msg, &bye) == VIEWCLIENT_MSG) {
+		if (msg.type != VIEW_GRANT)
+			continue;
+		assert_true(view_grant_get(&msg, grant));
+		any = true;
+	}
+	return any;
+}
+
+static bool
+holds(struct served *served, size_t at)
+{
+	size_t count;
+	struct view_person *people = viewers_people(served->viewers, &count);
+	bool is = at < count && people[at].holds && people[at].pair;
+
+	free(people);
+	return is;
+}
+
+static void
+an_edge_is_told_which_of_its_guests_has_the_keyboard(void **state)
+{
+	const struct order_who alice = {.name = "alice", .key = "k1"}, bob = {.name = "bob"};
+	const struct input_modes modes = {.mouse = 2};
+	const uint8_t token[GRANT_TOKEN] = "a", other[GRANT_TOKEN] = "b";
+	struct served *served = served_new();
+	struct viewclient edge = join_as(served, VIEW_ROLE_VIEW | VIEW_ROLE_PAIR, "relay", "");
+	struct viewclient web = join(served);
+	struct view_person guests[] = {{.name = "alice", .key = "k1", .pair = true},
+	    {.name = "bob", .via = "relay"}, {.name = "alice", .key = "k2", .pair = true}};
+	struct view_grant grant;
+	struct buf out = {0};
+	(void)state;
+
+	view_guests_put(&out, VIEW_GUESTS, guests, 3);
+	say(served, &web, &out); // one that passes no keyboard on
+	assert_false(viewers_keyboard(served->viewers, &alice, token));
+	view_guests_put(&out, VIEW_GUESTS, guests, 3);
+	say(served, &edge, &out); // and here she comes
+	assert_true(grant_of(served, &edge, &grant) && grant.lent);
+	assert_string_equal(grant.name, "alice");
+	assert_string_equal(grant.key, "k1");
+	assert_memory_equal(grant.token, token, GRANT_TOKEN);
+	assert_true(
+	    !holds(served, 0) && holds(served, 1) && !holds(served, 3) && !holds(served, 5));
+	viewers_modes(served->viewers, &modes);
+	assert_true(grant_of(served, &edge, &grant) && grant.lent);
+	assert_int_equal(grant.modes.mouse, 2);
+	assert_string_equal(grant.name, "alice");
+	assert_false(viewers_keyboard(served->viewers, &bob, other)); // has no --role=pair
+	assert_true(grant_of(served, &edge, &grant) && !grant.lent);
+	assert_true(viewers_keyboard(served->viewers, &alice, other));
+	assert_true(grant_of(served, &edge, &grant) && grant.lent);
+	assert_memory_equal(grant.token, other, GRANT_TOKEN);
+	view_guests_put(&out, VIEW_GUESTS, guests + 1, 2);
+	say(served, &edge, &out); // she goes
+	assert_true(grant_of(served, &edge, &grant) && !grant.lent);
+	assert_true(!holds(served, 0) && !holds(served, 1) && !holds(served, 2));
+	assert_false(grant_of(served, &web, &grant));
+	viewers_keyboard(served->viewers, NULL, NULL);
+	viewclient_close(&edge);
+	viewclient_close(&web);
+	turn(served);
+}
+
 int
 main(void)
 {
@@ -488,6 +564,7 @@ main(void)
 	    cmocka_unit_test(guests_of_an_edge_are_listed_and_can_be_cut_there),
 	    cmocka_unit_test(guests_of_an_edge_are_under_the_hosts_orders),
 	    cmocka_unit_test(an_edge_that_comes_again_brings_nobody_in_under_a_lock),
+	    cmocka_unit_test(an_edge_is_told_which_of_its_guests_has_the_keyboard),
 	    cmocka_unit_test(a_list_of_guests_is_cut_where_the_message_ends),
 	    cmocka_unit_test(a_cut_sends_away_those_with_that_name_and_key),
 	    cmocka_unit_test(a_viewer_in_the_middle_of_a_frame_is_told_too),
