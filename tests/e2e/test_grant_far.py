@@ -230,7 +230,7 @@ def test_what_a_relays_guest_types_arrives_once_and_in_order(mirrord, relay, ses
 
 @pytest.mark.core
 def test_after_revoke_nothing_gets_through_a_relay_within_a_moment(
-        mirrord, relay, session, published, build):  # noqa: F811
+        mirrord, relay, session, published, build, soak):  # noqa: F811
     _, typed = session
     holder = begin_far(relay, mirrord)
     firsts, windows = [], []
@@ -257,7 +257,7 @@ def test_after_revoke_nothing_gets_through_a_relay_within_a_moment(
         windows.append(last - began)
     print(f"through a relay, by pipes: first key {min(firsts) * 1000:.0f} to {max(firsts) * 1000:.0f} ms "
           f"after grant, last one {min(windows) * 1000:.0f} to {max(windows) * 1000:.0f} ms after revoke")
-    assert rig.is_sanitized(build) or min(windows) < WINDOW_S, windows
+    assert min(windows) < WINDOW_S or not soak or rig.is_sanitized(build), windows
     holder.close()
 
 
