@@ -118,8 +118,8 @@ supervise(int (*run)(void *data), void *data)
 		status = wait_for(&ward);
 		if (WIFEXITED(status))
 			return WEXITSTATUS(status);
-		if (ward.told)
-			return EX_SOFTWARE;
+		if (ward.told) // before it could say goodbye
+			return EX_OK;
 		fprintf(stderr,
 		    MIRRORD_NAME
 		    ": the gateway's porter has ended (signal %d); starting it again\n",
