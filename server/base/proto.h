@@ -168,6 +168,7 @@ enum link_msg {
 	LINK_HISTORY = 0x04, // as VIEW_HISTORY
 	LINK_LIMITS = 0x05,  // frames, bytes a second that it wants at most; 0: no limit
 	LINK_GUESTS = 0x06,  // from a relay: as VIEW_GUESTS
+	LINK_INVITE = 0x07,  // from a relay, before HELLO: account, port, guests, until
 	// to the watcher
 	LINK_WELCOME = 0x41, // magic[7], version; at once
 	// after that through the connection's deflate stream, as frames are

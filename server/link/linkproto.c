@@ -232,6 +232,30 @@ link_hold_get(const struct msg *msg, struct link_hold *hold)
 }
 
 void
+link_invite_put(struct buf *out, const struct link_invite *invite)
+{
+	size_t begin = msg_begin(out, LINK_INVITE);
+
+	buf_put_bytes(out, invite->account, strlen(invite->account));
+	buf_put_varint(out, invite->port);
+	buf_put_varint(out, invite->guests);
+	buf_put_varint(out, invite->until);
+	msg_end(out, begin);
+}
+
+bool
+link_invite_get(const struct msg *msg, struct link_invite *invite)
+{
+	struct reader reader = msg_reader(msg);
+
+	view_text_get(&reader, invite->account, LIMIT_NAME);
+	invite->port = (uint16_t)reader_bounded(&reader, UINT16_MAX);
+	invite->guests = reader_bounded(&reader, UINT32_MAX);
+	invite->until = reader_varint(&reader);
+	return reader_done(&reader) && invite->until <= INT64_MAX;
+}
+
+void
 link_notice_put(struct buf *out, const char *text)
 {
 	size_t begin = msg_begin(out, LINK_NOTICE);

@@ -40,6 +40,14 @@ struct link_publish {
 	uint64_t start;               // unix seconds: when the session did
 };
 
+// How guests reach what is published at a relay, as that says.
+struct link_invite {
+	char account[LIMIT_NAME + 1]; // that they log in to; empty: none is known
+	uint16_t port;                // of the relay's sshd; 0: not known
+	uint32_t guests;              // who have a key for the session now
+	uint64_t until; // unix seconds: the last of these keys ends; 0: one never does
+};
+
 // Each appends one whole message to `out`. `have` (or NULL) is what the watcher shows.
 void link_hello_put(
     struct buf *out, uint16_t rows, uint16_t cols, const char *session, const struct screen *have);
@@ -48,6 +56,7 @@ void link_size_put(struct buf *out, uint16_t rows, uint16_t cols);
 void link_limits_put(struct buf *out, const struct link_limits *limits);
 void link_welcome_put(struct buf *out);
 void link_hold_put(struct buf *out, const struct link_hold *hold);
+void link_invite_put(struct buf *out, const struct link_invite *invite);
 void link_notice_put(struct buf *out, const char *text);
 void link_bye_put(struct buf *out, int status, const char *text);
 void link_publish_put(struct buf *out, const struct link_publish *publish);
@@ -61,6 +70,7 @@ bool link_ack_get(const struct msg *msg, struct link_ack *ack);
 bool link_size_get(const struct msg *msg, uint16_t *rows, uint16_t *cols);
 bool link_limits_get(const struct msg *msg, struct link_limits *limits);
 bool link_hold_get(const struct msg *msg, struct link_hold *hold);
+bool link_invite_get(const struct msg *msg, struct link_invite *invite);
 bool link_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1]);
 
 // Whether what stands there may become a WELCOME. Else one might wait for ever for the rest of a

@@ -101,6 +101,12 @@ on_message(struct publink *link, const struct msg *msg, uint64_t now_us, struct 
 		return view_bye_get(msg, bye)
 			   ? PUBLINK_BYE
 			   : broken(bye, "the relay said goodbye in a way unheard of");
+	case LINK_INVITE:
+		if (!link->open && !link->invited && link_invite_get(msg, &link->invite)) {
+			link->invited = true;
+			return PUBLINK_INVITED;
+		}
+		break;
 	case LINK_HELLO:
 		if (!link->open)
 			return on_hello(link, msg, now_us, bye);

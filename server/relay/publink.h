@@ -14,6 +14,8 @@ struct publink {
 	bool welcomed; // there is a relay that speaks this
 	bool open;     // it takes frames: `send` is in use, and not before
 	struct linksend send;
+	struct link_invite invite;  // for guests there, once it is open
+	bool invited;               // there was one
 	char name[LIMIT_NAME + 1];  // as the relay calls the session, once it is open
 	struct view_person *guests; // owned: the last PUBLINK_GUESTS
 	size_t guest_count;
@@ -22,6 +24,7 @@ struct publink {
 enum publink_event {
 	PUBLINK_NONE,    // nothing whole has come
 	PUBLINK_WELCOME, // a relay answers
+	PUBLINK_INVITED, // says how guests come there: `invite`
 	PUBLINK_OPEN,    // and takes the session: show it a screen
 	PUBLINK_ACK,
 	PUBLINK_GUESTS, // `guests` watch there

@@ -5,6 +5,7 @@
 
 #include "server/base/control.h"
 #include "server/base/daemon.h"
+#include "server/setup/invite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,6 +33,18 @@ publish_report(struct publish *publish, uint8_t type, const void *data, size_t l
 	if (send(publish->report_fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		publish->over = !publish->published;
 	buf_fini(&out);
+}
+
+void
+publish_opened(struct publish *publish, const struct way *way)
+{
+	char text[LIMIT_NAME + LIMIT_TEXT + 2];
+	char *invite = publish->stay->invite;
+
+	invite_address(publish->options->relay, &way->link.invite, invite);
+	memcpy(publish->up.hello.from, invite, sizeof(publish->up.hello.from));
+	snprintf(text, sizeof(text), "%s\n%s", way->link.name, invite);
+	publish_report(publish, REPORT_OPEN, text, strlen(text));
 }
 
 // For good, and before there was anything to see.
@@ -115,6 +128,19 @@ stand_by(const struct publish_options *options, const struct dialer *first, int 
 	_exit(EX_OK);
 }
 
+// A name, and how guests come there, on a line each.
+static void
+take_opened(struct publishing *publishing, const struct msg *msg)
+{
+	const char *text = (const char *)msg->data, *end = memchr(text, '\n', msg->len);
+	size_t len = end ? (size_t)(end - text) : msg->len;
+
+	snprintf(publishing->name, sizeof(publishing->name), "%.*s", (int)len, text);
+	if (end)
+		snprintf(publishing->invite, sizeof(publishing->invite), "%.*s",
+		    (int)(msg->len - len - 1), end + 1);
+}
+
 // Prints what ssh says until there is a result.
 static int
 wait_for_result(struct publishing *publishing, char text[LIMIT_TEXT + 1])
@@ -141,8 +167,7 @@ wait_for_result(struct publishing *publishing, char text[LIMIT_TEXT + 1])
 			else if (view_bye_get(&msg, &bye))
 				status = bye.status;
 			if (msg.type == REPORT_OPEN)
-				snprintf(publishing->name, sizeof(publishing->name), "%.*s",
-				    (int)msg.len, (const char *)msg.data);
+				take_opened(publishing, &msg);
 		}
 		buf_take(&in, used);
 	}

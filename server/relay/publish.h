@@ -21,8 +21,9 @@ struct publish_options {
 };
 
 struct publishing {
-	int fd;                    // owned: to the process in the background
-	char name[LIMIT_NAME + 1]; // as the relay calls the session
+	int fd;                      // owned: to the process in the background
+	char name[LIMIT_NAME + 1];   // as the relay calls the session
+	char invite[LIMIT_TEXT + 1]; // as invite_address() makes it
 };
 
 // All of it for a session of ours: `start` is when it began (unix seconds).

@@ -105,7 +105,7 @@ publish_session(const struct session *session, const struct ssh_way *way, const 
 	static char *const again[] = {"-o", "ConnectTimeout=10", "-o", "ControlPath=none", NULL};
 	struct publish_options options = {
 	    .way = *way, .relay = relay, .path = session->view, .keyboard = session->keyboard};
-	char text[LIMIT_TEXT + 1], line[INVITE_LINE];
+	char text[LIMIT_TEXT + 1];
 	struct ssh_argv argv;
 	int status;
 
@@ -123,12 +123,11 @@ publish_session(const struct session *session, const struct ssh_way *way, const 
 	ssh_argv_fini(&argv);
 	if (status != EX_OK)
 		return fail(status, text);
-	invite_published(relay, line);
 	fprintf(stderr,
-	    MIRRORD_NAME ": published at %s as %s; " MIRRORD_NAME
-			 " publish --stop %s ends that\n" MIRRORD_NAME
-			 ": guests of that relay watch with   %s\n",
-	    relay, publishing->name, relay, line);
+	    MIRRORD_NAME ": published at %s as %s; " MIRRORD_NAME " publish --stop %s ends that\n",
+	    relay, publishing->name, relay);
+	invite_print(
+	    stderr, MIRRORD_NAME ": guests of that relay watch with   ", publishing->invite);
 	return EX_OK;
 }
 

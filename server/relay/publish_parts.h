@@ -26,7 +26,8 @@ struct way {
 
 // What outlives a process that publishes and is killed.
 struct publish_stay {
-	bool going; // who started it has said GO
+	bool going;                  // who started it has said GO
+	char invite[LIMIT_TEXT + 1]; // for the mirror to know
 };
 
 // A question of the relay's that the mirror is asked. Times: us.
@@ -82,7 +83,7 @@ struct publish {
 
 enum report_msg {
 	REPORT_LINE = 1, // what ssh said
-	REPORT_OPEN,     // the name of what is published
+	REPORT_OPEN,     // the name of what is published, a newline, the address for guests
 	REPORT_FAILED,   // as VIEW_BYE
 	REPORT_GO,       // the other way: the session is there
 };
@@ -90,6 +91,9 @@ enum report_msg {
 // publish.c: to who started us, if still there.
 void publish_report(struct publish *publish, uint8_t type, const void *data, size_t len);
 void publish_fail(struct publish *publish, int status, const char *text); // before it is published
+
+// To who started us: what the relay calls the session, and how guests come there.
+void publish_opened(struct publish *publish, const struct way *way);
 
 // publish_run.c
 bool publish_prepare(struct publish *publish); // does all that the sandbox forbids

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BYE_MS 5000        // for the relay to hear how it ended,
@@ -276,6 +277,7 @@ publish_prepare(struct publish *publish)
 	    (uv_poll_init(&publish->loop, &publish->report, publish->report_fd) != 0 ||
 		uv_poll_start(&publish->report, UV_READABLE, on_report) != 0))
 		return false;
+	tzset(); // its file cannot be read later, when a time is written down
 	uv_timer_init(&publish->loop, &publish->timer);
 	publish->news.data = publish->report.data = publish->timer.data = publish;
 	uv_poll_start(&publish->news, UV_READABLE, publish_on_news);
@@ -291,7 +293,7 @@ publish_prepare(struct publish *publish)
 	    VIEW_ROLE_PAIR | (publish->stay->going ? VIEW_ROLE_BACK : VIEW_ROLE_VIEW), 0, 0);
 	snprintf(hello.name, sizeof(hello.name), "%.*s", LIMIT_NAME, publish->options->relay);
 	strcpy(hello.via, "publish");
-	*hello.from = '\0';
+	memcpy(hello.from, publish->stay->invite, sizeof(hello.from));
 	upstream_init(&publish->up, &publish->loop, publish->options->path, &hello, &sink);
 	upstream_guests(&publish->up, NULL, 0); // says that there may be some
 	return true;

@@ -144,7 +144,7 @@ on_open(struct way *way)
 	if (publish->end_us)
 		linksend_bye(send, publish->bye.status, publish->bye.text);
 	if (!publish->published)
-		publish_report(publish, REPORT_OPEN, way->link.name, strlen(way->link.name));
+		publish_opened(publish, way);
 	publish->published = true;
 }
 
@@ -188,7 +188,8 @@ take_messages(struct way *way)
 	for (;;) {
 		switch (publink_next(&way->link, now_us(), &bye)) {
 		case PUBLINK_NONE: return true;
-		case PUBLINK_WELCOME: break;
+		case PUBLINK_WELCOME:
+		case PUBLINK_INVITED: break;
 		case PUBLINK_OPEN: on_open(way); break;
 		case PUBLINK_ACK:
 			if (way == publish->live && publish->lost_us) { // it was only slow

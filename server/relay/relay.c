@@ -11,6 +11,7 @@
 #include "server/base/fdpass.h"
 #include "server/base/option.h"
 #include "server/base/ssh.h"
+#include "server/setup/invite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -432,6 +433,18 @@ hand_over(struct relay_claim *claim, struct control *control, char why[SESSION_W
 	return status == EX_UNAVAILABLE ? EX_CANTCREAT : status;
 }
 
+// What the publisher can tell its user to hand out: before the serving process speaks.
+static void
+invite(struct pushing *pushing, const struct relay_claim *claim)
+{
+	struct link_invite invite;
+
+	invite_look(&claim->session, &invite);
+	pushing->out.len = 0;
+	link_invite_put(&pushing->out, &invite);
+	write_all(&pushing->out, control_now_ms() + LIMIT_LINK_HELLO_MS);
+}
+
 // From here on the serving process has the link. sshd goes on for as long as we do.
 static void
 wait_for_end(struct control *control)
@@ -496,6 +509,8 @@ relay_publish(int argc, char **argv)
 		status = make_claim(&pushing, &claim, why);
 		if (status == EX_OK)
 			status = reach(&claim, &control, why);
+		if (status == EX_OK)
+			invite(&pushing, &claim);
 		if (status == EX_OK)
 			status = hand_over(&claim, &control, why);
 		if (status == EX_OK)

@@ -68,7 +68,7 @@ def relay(folder, build):
         yield machine
 
 
-def follow(relay, section, terminals):
+def follow(relay, section, terminals, guests="guest"):
     """Types a section's lines. Returns each terminal that is left open, by its line."""
     github = terminals(relay.terminal(["/usr/bin/python3", "-c", GITHUB]))
     github.wait_for("ready")
@@ -78,7 +78,7 @@ def follow(relay, section, terminals):
             terminal = terminals(Terminal(relay.argv(line, user), 24, 80, answers=ASKED))
             if "--publish" in line:
                 terminal.wait_for("published at")
-                terminal.wait_for("ssh -C guest@relay")
+                terminal.wait_for(f"guests of that relay watch with   ssh -C {guests}@relay\r\n")
                 terminal.type("echo as the README says: $((6*7))\r")
                 left[line] = terminal
             elif user == "bob":
@@ -103,6 +103,8 @@ def test_a_relay_with_root(relay, terminals, ended):
     left = follow(relay, "### With root: an account for guests", terminals)
     assert b"bob" in left["mirrord guest list"].bytes()
     assert relay.run("mirrord invite", "laptop").stdout.startswith(b"ssh -C guest@relay\n")
+    publishing = next(terminal for line, terminal in left.items() if "--publish" in line)
+    assert b"    the last of their keys ends 20" in publishing.bytes()
     assert b"no hole in" in left["mirrord doctor"].bytes()
     for line in ("ssh -C guest@relay", "mirrord watch guest@relay"):  # bob was removed
         assert left[line].wait_exit() != 255, line
@@ -110,7 +112,8 @@ def test_a_relay_with_root(relay, terminals, ended):
 
 @pytest.mark.core
 def test_a_relay_without_root(relay, terminals, ended):
-    left = follow(relay, "### Without root: in Alice's own account", terminals)
+    left = follow(relay, "### Without root: in Alice's own account", terminals, guests="alice")
+    assert relay.run("mirrord invite", "laptop").stdout.startswith(b"ssh -C alice@relay\n")
     left["ssh -C alice@relay"].wait_exit()
     own = relay.read("/home/alice/.ssh/authorized_keys")
     assert own == relay.read("/home/laptop/.ssh/id_ed25519.pub")

@@ -165,6 +165,7 @@ def test_a_published_session_is_seen_at_the_relay(mirrord, relay, way, terminals
     say = cat(mirrord)
     run = publish(mirrord, way, "s")
     assert b"published at me@relay as " in run.stderr and b"/s;" in run.stderr
+    assert b"nobody else can watch there yet" in run.stderr  # nobody has a key
     guest = terminals(relay.terminal("view", "s"))
     guest.wait_for("ready")
     say("hello \x1b[1;31mworld\x1b[m\n")

@@ -242,6 +242,32 @@ guests_and_who_is_cut_go_their_ways(void **state)
 }
 
 static void
+how_guests_come_is_said_once_and_before_hello(void **state)
+{
+	const struct link_invite invite = {
+	    .account = "guest", .port = 2222, .guests = 3, .until = 1900000000};
+	struct pair pair = {.now = T0};
+	(void)state;
+
+	publink_init(&pair.link, &who);
+	link_welcome_put(&pair.down);
+	link_invite_put(&pair.down, &invite);
+	assert_int_equal(hear(&pair), PUBLINK_INVITED);
+	assert_string_equal(pair.link.invite.account, "guest");
+	assert_int_equal(pair.link.invite.port, 2222);
+	assert_int_equal(pair.link.invite.guests, 3);
+	assert_int_equal(pair.link.invite.until, 1900000000);
+	link_invite_put(&pair.down, &invite);
+	assert_int_equal(hear(&pair), PUBLINK_BROKEN);
+	publink_fini(&pair.link);
+	buf_fini(&pair.down);
+	pair = pair_new();
+	link_invite_put(&pair.down, &invite);
+	assert_int_equal(hear(&pair), PUBLINK_BROKEN);
+	pair_free(&pair);
+}
+
+static void
 lines_are_asked_for_and_the_answer_comes_between_frames(void **state)
 {
 	const struct view_history_ask ask = {.first = 7, .count = 2};
@@ -314,6 +340,7 @@ main(void)
 	    cmocka_unit_test(a_sign_of_life_is_acknowledged_and_changes_nothing),
 	    cmocka_unit_test(silence_is_told_from_a_link_that_is_slow),
 	    cmocka_unit_test(guests_and_who_is_cut_go_their_ways),
+	    cmocka_unit_test(how_guests_come_is_said_once_and_before_hello),
 	    cmocka_unit_test(lines_are_asked_for_and_the_answer_comes_between_frames),
 	    cmocka_unit_test(a_watcher_is_no_relay),
 	    cmocka_unit_test(a_relay_cannot_say_what_could_be_typed),
