@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: ISC
 """The .deb on a fresh Debian 12 of its own, with systemd as the first of its processes: --soak alone."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 import rig
@@ -41,6 +43,19 @@ PACKAGES = "systemd,systemd-sysv,dbus,libpam-systemd,dbus-user-session,openssh-s
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+def control_groups():
+    """What stands in this process's groups of each hierarchy: systemd makes its own below them."""
+    found = set()
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        base = Path("/sys/fs/cgroup")
+        for folder in (base / (names.removeprefix("name=") or "unified"), base):
+            if (folder / path.lstrip("/")).is_dir():
+                found |= {entry for entry in (folder / path.lstrip("/")).iterdir() if entry.is_dir()}
+                break
+    return found
+
+
 class Debian:
     """A fresh one: run() is a line for its root's shell."""
 
@@ -49,6 +64,7 @@ class Debian:
         if missing("debootstrap", "unshare", "nsenter", "ip"):
             pytest.skip("needs debootstrap, util-linux and iproute2")
         call("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", root)
+        self.groups = control_groups()
         self.holder = subprocess.Popen(
             ["unshare", "-p", "-m", "-C", "-u", "-i", "-n", "-f", "--kill-child", "sh", "-c", BOOT, "sh", root],
             stdin=subprocess.DEVNULL)
@@ -82,6 +98,10 @@ class Debian:
     def close(self):
         kill_quietly(int(self.init), signal.SIGKILL)
         self.holder.wait()
+        for group in control_groups() - self.groups:
+            for folder in [*sorted(group.rglob("*/"), reverse=True), group]:
+                with contextlib.suppress(OSError):  # not empty: it is somebody else's
+                    folder.rmdir()
 
 
 @pytest.fixture
