@@ -18,7 +18,7 @@ from test_grant import (GRANT, PAIR, WINDOW_S, Holder, drained, expect_typed, he
                         session)  # noqa: F401  (a fixture)
 from test_hand import events, people  # noqa: F401  (a fixture)
 from test_readonly import SEQUENCES, random_messages
-from test_relay import links, publish, relay, way  # noqa: F401  (fixtures)
+from test_relay import Relay, links, publish, relay, way  # noqa: F401  (fixtures)
 from test_view import assert_restored
 from test_web import start  # noqa: F401  (a fixture)
 
@@ -474,3 +474,52 @@ def test_the_refusal_says_in_one_sentence_what_to_do(mirrord, relay, terminals, 
         pass
     holder.close()
     page.close()
+
+
+def test_a_guest_behind_two_relays_is_lent_it_too(mirrord, relay, terminals, folder, session, published):  # noqa: F811
+    """The relay publishes what it serves to another one."""
+    _, typed = session
+    far = Relay(mirrord.build, folder / "far")
+    try:
+        env = " ".join(f"{key}={shlex.quote(value)}" for key, value in far.env.items())
+        way = folder / "way-there"
+        way.write_text(f"#!/bin/sh\nfor last; do :; done\nexec env -i {env} {far.binary} ${{last#mirrord }}\n")
+        way.chmod(0o755)
+        publish(relay, way, "shared")
+        guest = guest_of(far, terminals, *PAIR)
+        assert published()["pair"]
+        mirrord.run("grant", "bob")
+        guest.wait_for(ON)
+        assert held(mirrord) == held(relay) == held(far) == ["bob"]
+        guest.type(DATA)
+        expect_typed(typed, DATA)
+        mirrord.run("revoke", "shared")
+        modes_off(guest)
+        guest.type("late")
+        wait_until(lambda: not list(folder.rglob("*.keyboard")))
+        assert typed.read_bytes() == DATA
+    finally:
+        with contextlib.suppress(Exception):
+            for person in people(relay, "shared"):
+                if person["via"] == "publish":
+                    rig.kill_quietly(person["pid"])
+        far.close()
+
+
+def test_a_watcher_whose_key_line_is_killed_has_its_keys_again(mirrord, session, watcher, events):  # noqa: F811
+    _, typed = session
+    stream = events("shared")
+    guest = watcher()
+    mirrord.run("grant", "bob")
+    guest.wait_for(ON)
+    guest.type("a")
+    expect_typed(typed, b"a")
+    os.kill(key_line(guest.pid), signal.SIGKILL)
+    stream.wait("revoked")
+    modes_off(guest)
+    guest.type("b")
+    time.sleep(1.2)  # it might still be meant for the session
+    assert guest.process.poll() is None and typed.read_bytes() == b"a"
+    guest.type("q")
+    assert guest.wait_exit() == 0
+    assert_restored(guest)
