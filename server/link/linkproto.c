@@ -2,7 +2,9 @@
 // The messages of a link.
 #include "server/link/linkproto.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #define MAGIC_LEN (sizeof(PROTO_MAGIC) - 1)
 #define HASH_LEN 8
@@ -196,6 +198,13 @@ link_welcome_get(const struct msg *msg, uint64_t *version)
 
 	return msg->type == LINK_WELCOME && get_version(&reader, version) &&
 	       (*version != LINK_VERSION || reader_done(&reader));
+}
+
+void
+link_broken(struct view_bye *bye, const char *text)
+{
+	bye->status = EX_PROTOCOL;
+	snprintf(bye->text, sizeof(bye->text), "%s", text);
 }
 
 bool

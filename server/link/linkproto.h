@@ -73,6 +73,12 @@ bool link_hold_get(const struct msg *msg, struct link_hold *hold);
 bool link_invite_get(const struct msg *msg, struct link_invite *invite);
 bool link_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1]);
 
+// The other side broke the protocol: `bye` is what to exit with, and this sentence.
+void link_broken(struct view_bye *bye, const char *text);
+#define LINK_NO_MIRRORD                                                                            \
+	"what answers there is not mirrord (does its shell print something before it runs a "      \
+	"command?)"
+
 // Whether what stands there may become a WELCOME. Else one might wait for ever for the rest of a
 // message that a shell's greeting seems to begin.
 bool link_like_welcome(const struct buf *in, size_t used);

@@ -37,16 +37,14 @@ publink_feed(struct publink *link, const uint8_t *data, size_t len)
 static enum publink_event
 broken(struct view_bye *bye, const char *text)
 {
-	bye->status = EX_PROTOCOL;
-	snprintf(bye->text, sizeof(bye->text), "%s", text);
+	link_broken(bye, text);
 	return PUBLINK_BROKEN;
 }
 
 static enum publink_event
 not_mirrord(struct view_bye *bye)
 {
-	return broken(bye, "what answers there is not mirrord (does its shell print something "
-			   "before it runs a command?)");
+	return broken(bye, LINK_NO_MIRRORD);
 }
 
 static enum publink_event
