@@ -139,7 +139,8 @@ enum keyboard_msg {
 // What ssh runs says LINK_WELCOME first.
 enum keyline_msg {
 	// from the end where it is typed
-	KEYLINE_CLAIM = 0x01, // a watcher's first: magic[7], version, session name, token[GRANT_TOKEN]
+	KEYLINE_CLAIM =
+	    0x01, // a watcher's first: magic[7], version, session name, token[GRANT_TOKEN]
 	KEYLINE_INPUT = 0x02, // beat, ms since that came, what was typed
 	KEYLINE_TAKEN = 0x03, // a relay's: the guest whom it is lent to has come
 	// from the end that is nearer to the session
@@ -181,6 +182,8 @@ enum link_msg {
 	LINK_PUBLISH = 0x48, // a publisher's first, before WELCOME: magic[7], version, who and what
 	LINK_GUEST_CUT = 0x49, // to a relay: as VIEW_GUEST_CUT
 	LINK_GRANT = 0x4a,     // to a watcher: as VIEW_GRANT
+	LINK_PAD = 0x4b,       // nothing: to see whether ssh makes less of it
+	LINK_PLAIN = 0x4c,     // pieces after this one are not deflated: ssh does that
 };
 // What ssh is asked to run, behind the name of the program there.
 #define LINK_COMMAND "view --frames"

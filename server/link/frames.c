@@ -215,7 +215,7 @@ tell_mirror(struct serving *serving)
 	    .cols = send->cols,
 	    .rtt_us = sight_rtt(&serving->sight, send),
 	    .lag_us = sight_lag(&serving->sight, send),
-	    .bytes = send->bytes,
+	    .bytes = sight_bytes(&serving->sight, send),
 	    .frames = send->frames};
 
 	upstream_tell(&serving->up, &status);
@@ -400,7 +400,7 @@ frames_run(struct frames *frames, const char *path, const struct view_hello *hel
 
 	if (uv_loop_init(&serving.loop) != 0 || !start(&serving, pass->until))
 		return frames_bye(frames, EX_OSERR, "the far end's standard output is no pipe");
-	sight_init(&serving.sight, getenv("SSH_CONNECTION"));
+	sight_init(&serving.sight, &frames->send, getenv("SSH_CONNECTION"));
 	upstream_init(&serving.up, &serving.loop, path, hello, &sink);
 	serve(&serving, pass);
 	upstream_fini(&serving.up);

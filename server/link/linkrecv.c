@@ -126,6 +126,8 @@ static enum linkrecv_event
 on_message(struct linkrecv *recv, const struct msg *msg, uint64_t now_us, struct view_bye *bye)
 {
 	switch (msg->type) {
+	case LINK_PAD: return LINKRECV_NONE;
+	case LINK_PLAIN: recv->plain = true; return LINKRECV_NONE;
 	case LINK_BASE: return on_base(recv, msg, bye);
 	case LINK_FRAME: return on_frame(recv, msg->data, msg->len, now_us, bye);
 	case LINK_HOLD:
@@ -157,6 +159,15 @@ on_message(struct linkrecv *recv, const struct msg *msg, uint64_t now_us, struct
 	}
 }
 
+static bool
+unpack(struct linkrecv *recv, const uint8_t *data, size_t len, struct buf *plain)
+{
+	if (!recv->plain)
+		return inflater_put(recv->inflater, data, len, MSG_MAX, plain);
+	buf_put(plain, data, len);
+	return true;
+}
+
 // One piece of the stream: what begins with 0 is a message, all else a frame.
 static enum linkrecv_event
 on_packed(
@@ -166,7 +177,7 @@ on_packed(
 	struct buf plain = {0};
 
 	recv->held += len + 2; // with its length: not less than the far end counts
-	if (!inflater_put(recv->inflater, data, len, MSG_MAX, &plain) || !plain.len) {
+	if (!unpack(recv, data, len, &plain) || !plain.len) {
 		event = broken(bye, "the mirrord there sent what cannot be inflated");
 	} else if (plain.data[0]) {
 		event = on_frame(recv, plain.data, plain.len, now_us, bye);

@@ -12,6 +12,7 @@ struct linkrecv {
 	bool relay;    // what comes is a publisher's; set it before the first link
 	bool welcomed;
 	struct inflater *inflater; // owned
+	bool plain;                // pieces are not deflated
 	struct screen *screen;     // a reference: the newest of this link or the last, or NULL
 	struct screen *base;       // a reference: of this link's next frame; NULL: blank
 	uint64_t frames, acked;    // of this link

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAD_BYTES 256 // more than ssh puts around what goes until the first frame is acknowledged
 #define KEEP_BYTES (64u << 10) // a larger buffer is given back once it is written
 
 void
@@ -91,11 +92,39 @@ linksend_show(struct linksend *send, struct screen *screen)
 
 // ---- through the stream ------------------------------------------------------------------------
 
+// Zeros as a stored block (RFC 1951, 3.2.4), which only ssh can make smaller: the first piece of the
+// stream, so that it begins at a whole byte. The deflater never refers to it.
+static void
+put_pad(struct linksend *send)
+{
+	const size_t len = 2 + PAD_BYTES;
+	struct buf block = {0};
+
+	buf_put_u8(&block, 0); // not the last, stored
+	buf_put_u8(&block, (uint8_t)len);
+	buf_put_u8(&block, (uint8_t)(len >> 8));
+	buf_put_u8(&block, (uint8_t)~len);
+	buf_put_u8(&block, (uint8_t)(~len >> 8));
+	buf_put_u8(&block, 0);
+	buf_put_u8(&block, LINK_PAD);
+	memset(buf_reserve(&block, PAD_BYTES), 0, PAD_BYTES);
+	block.len += PAD_BYTES;
+	buf_put_bytes(&send->out, block.data, block.len);
+	buf_fini(&block);
+	send->pad = false;
+}
+
 static void
 put_packed(struct linksend *send, const struct buf *plain)
 {
 	struct buf packed = {0};
 
+	if (send->pad)
+		put_pad(send);
+	if (send->plain) {
+		buf_put_bytes(&send->out, plain->data, plain->len);
+		return;
+	}
 	deflater_put(send->deflater, plain->data, plain->len, &packed);
 	buf_put_bytes(&send->out, packed.data, packed.len);
 	buf_fini(&packed);
@@ -154,6 +183,18 @@ linksend_history(struct linksend *send, uint64_t now_us, const struct msg *msg)
 	msg_put(&message, LINK_HISTORY_IS, msg->data, msg->len);
 	put_message(send, &message);
 	linkpace_sent_other(&send->pace, now_us, send->out.len - before);
+}
+
+void
+linksend_plain(struct linksend *send)
+{
+	struct buf message = {0};
+
+	msg_put(&message, LINK_PLAIN, NULL, 0);
+	put_message(send, &message);
+	send->plain = true;
+	deflater_free(send->deflater);
+	send->deflater = NULL;
 }
 
 void

@@ -9,7 +9,7 @@
 
 struct linksend {
 	struct linkpace pace;
-	struct deflater *deflater; // owned
+	struct deflater *deflater; // owned; NULL: plain
 	struct screen *screen;     // a reference: the newest, or NULL
 	struct screen *sent;       // a reference: what the watcher has, or NULL
 	struct link_hello have;    // what it had before; `hashes` is owned
@@ -18,6 +18,8 @@ struct linksend {
 	size_t off;
 	char notice[LIMIT_TEXT + 1]; // to be sent before the next frame
 	bool notice_due;
+	bool pad;            // PAD is to be the first piece
+	bool plain;          // pieces are not deflated
 	uint16_t rows, cols; // of the watcher's terminal
 	bool asked;          // for lines that have scrolled away: take `ask`, set it to false
 	struct view_history_ask ask;
@@ -44,6 +46,8 @@ void linksend_cut(struct linksend *send, const struct view_cut *cut);
 // To a watcher: that the keyboard is lent to it, or is no more.
 void linksend_grant(struct linksend *send, const struct view_grant *grant);
 void linksend_bye(struct linksend *send, int status, const char *text);
+// ssh compresses: from now on the link does not.
+void linksend_plain(struct linksend *send);
 // So many frames may wait for an ACK from now on.
 void linksend_hold(struct linksend *send, const struct link_hold *hold);
 // When linksend_frame() is to be called, as linkpace_due(). Not before all is written.

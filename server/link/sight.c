@@ -5,7 +5,9 @@
 static const struct link_hold seldom = {.bytes = 32u << 10, .frames = 96, .ms = 30000};
 static const struct link_hold often = {
     .bytes = LIMIT_LINK_HOLD_BYTES, .frames = LIMIT_LINK_HOLD_FRAMES, .ms = LIMIT_LINK_HOLD_MS};
-
+// The same where frames are not deflated: they are larger than what goes over the link.
+static const struct link_hold plainly = {
+    .bytes = 4 * LIMIT_LINK_HOLD_BYTES, .frames = LIMIT_LINK_HOLD_FRAMES, .ms = LIMIT_LINK_HOLD_MS};
 static const struct link_hold each = {
     .bytes = LIMIT_LINK_HOLD_BYTES, .frames = 1, .ms = LIMIT_LINK_HOLD_MS};
 
@@ -16,12 +18,19 @@ latest(uint64_t a, uint64_t b)
 }
 
 void
-sight_init(struct sight *sight, const char *connection)
+sight_init(struct sight *sight, struct linksend *send, const char *connection)
 {
+	struct sockq_state state;
+
 	*sight = (struct sight){.state = SIGHT_UNKNOWN};
 	pace_init(&sight->pace, false, NULL);
-	if (!sockq_open(&sight->sockq, connection))
+	if (!sockq_open(&sight->sockq, connection)) {
 		sight->state = SIGHT_NONE;
+	} else if (sockq_ask(&sight->sockq, &state) && state.counts) {
+		sight->began = state.acked + state.queued;
+		sight->given = send->bytes;
+		sight->padded = send->pad = true;
+	}
 }
 
 void
@@ -79,15 +88,16 @@ step_or_not(const struct sight *sight, struct linksend *send, uint64_t now_us)
 {
 	struct linkpace *acks = &send->pace;
 	bool on_way = acks->sent > acks->acked;
+	uint64_t base = linkpace_base(acks), since = now_us - acks->sent_at;
 
 	if (!acks->wanted || !sight->hidden)
 		return;
-	if (!acks->step && on_way && linkpace_base(acks) >= SIGHT_STEP_US) {
+	if (!acks->step && on_way && since < base && base >= SIGHT_STEP_US) {
 		acks->step = true;
 		linksend_hold(send, &each);
-	} else if (acks->step && !on_way && now_us - acks->sent_at >= SIGHT_QUIET_US) {
+	} else if (acks->step && !on_way && since >= latest(2 * base, SIGHT_QUIET_US)) {
 		acks->step = false;
-		linksend_hold(send, &often);
+		linksend_hold(send, send->plain ? &plainly : &often);
 	}
 }
 
@@ -136,15 +146,29 @@ shows(const struct sight *sight, const struct linkpace *acks)
 		   came <= sight->gone[acks->acked % LINKPACE_RING] + slack);
 }
 
+// All that was written until now has come through sshd. If it sent less than that, it compresses, and
+// what is deflated twice grows.
+static void
+compare(struct sight *sight, struct linksend *send)
+{
+	const struct pace_link *link = &sight->pace.link;
+	uint64_t sent = link->acked + link->queued - sight->began;
+
+	if (sight->padded && link->counts && sent < send->bytes - sight->given)
+		linksend_plain(send);
+}
+
 void
 sight_acked(struct sight *sight, struct linksend *send, uint64_t now_us)
 {
 	if (!send->pace.acked || sight->state == SIGHT_NONE)
 		return;
 	look(sight, send, now_us);
+	if (sight->state == SIGHT_UNKNOWN)
+		compare(sight, send);
 	if (!shows(sight, &send->pace) || sight->pace.link.rtt_min_us > SIGHT_RTT_US) {
-		if (sight->state == SIGHT_CLEAR)
-			linksend_hold(send, &often);
+		if (sight->state == SIGHT_CLEAR || send->plain)
+			linksend_hold(send, send->plain ? &plainly : &often);
 		sight->hidden = sight->pace.link.counts && !shows(sight, &send->pace);
 		sight->state = SIGHT_NONE;
 	} else if (sight->state == SIGHT_UNKNOWN) {
@@ -157,6 +181,15 @@ uint64_t
 sight_rtt(const struct sight *sight, const struct linksend *send)
 {
 	return sight->state == SIGHT_CLEAR ? pace_rtt(&sight->pace) : send->pace.srtt_us;
+}
+
+uint64_t
+sight_bytes(const struct sight *sight, const struct linksend *send)
+{
+	const struct pace_link *link = &sight->pace.link;
+
+	return send->plain && link->counts ? link->acked + link->queued - sight->began
+					   : send->bytes;
 }
 
 uint64_t

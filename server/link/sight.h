@@ -17,7 +17,7 @@
 // sshd of a jump host leaves it to TCP to hold a small segment back until the one before is acknowledged
 // (Nagle), and by so much the guest's TCP delays that. Two on their way would wait for each other.
 #define SIGHT_STEP_US PACE_ACK_US
-#define SIGHT_QUIET_US 1000000 // without a frame: then ACKs may be rare again
+#define SIGHT_QUIET_US 250000 // without a frame, or two round trips: then ACKs may be rare again
 
 enum sight_state {
 	SIGHT_UNKNOWN, // no frame has been acknowledged
@@ -32,10 +32,12 @@ struct sight {
 	uint64_t gone[LINKPACE_RING]; // when frame n had left the queue, at n % LINKPACE_RING,
 	uint64_t gone_last;           // the newest of these
 	bool hidden;                  // NONE, for there is more than the queue shows
+	bool padded;                  // the link begins with PAD;
+	uint64_t began, given;        // what sshd had sent, and we had written, before that
 };
 
-// `connection` is sshd's SSH_CONNECTION, or NULL.
-void sight_init(struct sight *sight, const char *connection);
+// `connection` is sshd's SSH_CONNECTION, or NULL. No frame has been made yet.
+void sight_init(struct sight *sight, struct linksend *send, const char *connection);
 void sight_fini(struct sight *sight);
 // When linksend_frame() is to be called, or this again.
 uint64_t sight_due(struct sight *sight, struct linksend *send, uint64_t now_us);
@@ -45,4 +47,6 @@ void sight_written(struct sight *sight, uint64_t now_us);
 // The watcher has acknowledged frames.
 void sight_acked(struct sight *sight, struct linksend *send, uint64_t now_us);
 uint64_t sight_rtt(const struct sight *sight, const struct linksend *send);
+// Bytes that went to the watcher, as far as can be told.
+uint64_t sight_bytes(const struct sight *sight, const struct linksend *send);
 uint64_t sight_lag(const struct sight *sight, const struct linksend *send);

@@ -30,6 +30,7 @@ static void
 pack(const uint8_t *data, size_t size, struct buf *out)
 {
 	struct deflater *deflater = deflater_new();
+	bool plain = false;
 
 	link_welcome_put(out);
 	while (size > 1) {
@@ -38,7 +39,11 @@ pack(const uint8_t *data, size_t size, struct buf *out)
 
 		if (!len)
 			break;
-		deflater_put(deflater, data + 1, len, &packed);
+		if (plain)
+			buf_put(&packed, data + 1, len);
+		else
+			deflater_put(deflater, data + 1, len, &packed);
+		plain |= len == 2 && !data[1] && data[2] == LINK_PLAIN;
 		buf_put_bytes(out, packed.data, packed.len);
 		buf_fini(&packed);
 		data += 1 + len;

@@ -15,8 +15,10 @@
 #include "vt/model.h"
 
 #include <stdlib.h>
+#include <zlib.h>
 
 #define T0 1000000
+#define LINE_BYTES 54 // of ssh -C for a printed line of seven words and numbers
 
 struct pair {
 	struct model *model;
@@ -347,6 +349,103 @@ a_base_of_a_screen_that_is_not_there_is_refused(void **state)
 	screen_unref(have);
 }
 
+// What ssh -C makes of a write: a packet's size without what is around each (RFC 4253, 6; OpenSSH's header
+// of channel data, padding to 8 bytes).
+static size_t
+ssh_packet(z_stream *z, const uint8_t *data, size_t len)
+{
+	uint8_t payload[4096] = {94, 0, 0, 0, 0, 0, 0, (uint8_t)(len >> 8), (uint8_t)len};
+	uint8_t out[8192];
+
+	assert_true(len + 9 <= sizeof(payload));
+	memcpy(payload + 9, data, len);
+	z->next_in = payload;
+	z->avail_in = (uInt)len + 9;
+	z->next_out = out;
+	z->avail_out = sizeof(out);
+	assert_int_equal(deflate(z, Z_PARTIAL_FLUSH), Z_OK);
+	len = sizeof(out) - z->avail_out;
+	return (1 + len + 4 + 7) / 8 * 8;
+}
+
+// Bytes of ssh -C for 50 lines of seven words, each a frame of its own.
+static size_t
+lines_through_ssh(bool plain)
+{
+	static const char *const words[] = {"link", "frame", "screen", "guest", "host", "relay",
+	    "packet", "cursor", "queue", "shell", "build", "test", "module", "watch", "diff",
+	    "model"};
+	struct pair pair = pair_new();
+	uint32_t random = 1;
+	size_t total = 0;
+	z_stream z = {0};
+
+	assert_int_equal(deflateInit(&z, 6), Z_OK);
+	for (int i = 0; i < 50; i++) {
+		char line[128];
+		size_t len = (size_t)snprintf(line, sizeof(line), "=%07d:", i), bytes;
+		const uint8_t *data;
+
+		for (int k = 0; k < 7; k++) {
+			random = random * 1103515245 + 12345;
+			len += (size_t)snprintf(line + len, sizeof(line) - len, " %s %u",
+			    words[random >> 16 & 15], random >> 20 & 1023);
+		}
+		snprintf(line + len, sizeof(line) - len, "\r\n");
+		say(&pair, line);
+		linksend_frame(&pair.send, pair.now);
+		if (i == 1 && plain)
+			linksend_plain(&pair.send);
+		data = linksend_peek(&pair.send, &bytes);
+		linkrecv_feed(&pair.recv, data, bytes);
+		total += ssh_packet(&z, data, bytes);
+		linksend_wrote(&pair.send, bytes);
+		assert_int_equal(linkrecv_next(&pair.recv, pair.now, &pair.bye),
+		    i ? LINKRECV_SCREEN : LINKRECV_WELCOME);
+		while (linkrecv_next(&pair.recv, pair.now, &pair.bye) != LINKRECV_NONE)
+			;
+		same(&pair);
+	}
+	deflateEnd(&z);
+	pair_free(&pair);
+	return total;
+}
+
+static void
+where_ssh_deflates_the_link_does_not_and_a_line_takes_less(void **state)
+{
+	size_t twice = lines_through_ssh(false), once = lines_through_ssh(true);
+	(void)state;
+
+	print_message("50 lines through ssh -C: %zu bytes; deflated twice %zu\n", once, twice);
+	assert_true(once < twice);
+	assert_true(once <= 50 * LINE_BYTES);
+}
+
+// The far end's first piece is zeros that only ssh makes smaller.
+static void
+a_pad_is_no_frame(void **state)
+{
+	struct pair pair = pair_new();
+	(void)state;
+
+	pair.send.pad = true;
+	linksend_notice(&pair.send, "first");
+	assert_int_equal(carry(&pair, SIZE_MAX), LINKRECV_NOTICE);
+	say(&pair, page);
+	assert_int_equal(carry(&pair, SIZE_MAX), LINKRECV_SCREEN);
+	same(&pair);
+	assert_true(pair.carried > 256);
+	linksend_plain(&pair.send);
+	say(&pair, "more");
+	assert_int_equal(carry(&pair, SIZE_MAX), LINKRECV_SCREEN);
+	same(&pair);
+	linksend_notice(&pair.send, "said");
+	assert_int_equal(carry(&pair, SIZE_MAX), LINKRECV_NOTICE);
+	assert_int_equal(pair.recv.frames, 2);
+	pair_free(&pair);
+}
+
 static void
 words_are_those_of_a_shell(void **state)
 {
@@ -378,6 +477,8 @@ main(void)
 	    cmocka_unit_test(notices_and_goodbyes_arrive),
 	    cmocka_unit_test(the_far_end_refuses_what_a_watcher_may_not_say),
 	    cmocka_unit_test(a_base_of_a_screen_that_is_not_there_is_refused),
+	    cmocka_unit_test(where_ssh_deflates_the_link_does_not_and_a_line_takes_less),
+	    cmocka_unit_test(a_pad_is_no_frame),
 	    cmocka_unit_test(words_are_those_of_a_shell),
 	};
 
