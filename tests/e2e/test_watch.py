@@ -4,8 +4,11 @@
 import json
 import os
 import re
+import select
 import shlex
 import signal
+import subprocess
+import sys
 import time
 import zlib
 
@@ -357,6 +360,81 @@ def test_frames_do_not_go_to_a_terminal(mirrord, terminals):
     cat(mirrord)
     guest = terminals(mirrord.terminal("view", "--frames", "s"))
     assert guest.wait_exit() == 64
+
+
+NOISE = ("import os, random\nsource = random.Random(1)\nrow = lambda: ''.join(chr(source.randrange(33, 127)) "
+         "for _ in range(199))\nwhile True: os.write(1, ('\\x1b[H' + '\\r\\n'.join(row() for _ in range(60))).encode())")
+
+
+class FarEnd:
+    """A watcher of the test's own, without ssh: it counts frames, and acknowledges when told to."""
+
+    def __init__(self, mirrord, rows, cols):
+        self.process = subprocess.Popen(mirrord.argv("view", "--frames", "s"), env=mirrord.env,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.rest, self.frames, self.bytes, self.inflater = b"", -1, 0, zlib.decompressobj(-15)
+        self.say(wire.message(0x01, wire.MAGIC + wire.varint(1) + wire.varint(rows) + wire.varint(cols)
+                              + wire.text("s") + wire.varint(0) + wire.varint(0)))
+
+    def say(self, data):
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def acknowledge(self):
+        self.say(wire.message(0x02, wire.varint(max(self.frames, 0)) + wire.varint(0)))
+
+    def read(self, most_s):
+        """What comes within that time; False if nothing does."""
+        if not select.select([self.process.stdout], [], [], most_s)[0]:
+            return False
+        data = os.read(self.process.stdout.fileno(), 65536)
+        self.rest += data
+        self.bytes += len(data)
+        while (piece := self.piece()) is not None:
+            if self.frames < 0:
+                self.frames = 0  # WELCOME
+            elif self.inflater.decompress(piece)[0]:
+                self.frames += 1
+        return bool(data)
+
+    def piece(self):
+        reader = wire.Reader(self.rest)
+        try:
+            length = reader.varint()
+        except IndexError:
+            return None
+        if len(self.rest) < reader.at + length:
+            return None
+        piece = self.rest[reader.at:reader.at + length]
+        self.rest = self.rest[reader.at + length:]
+        return piece
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        return self.process.wait(rig.DEADLINE_S)
+
+
+@pytest.mark.core
+def test_a_watcher_that_stops_acknowledging_gets_64_kib_at_most(mirrord):
+    """Of frames of some 10 KB, of which the link would take many."""
+    mirrord.detached("s", sys.executable, "-c", NOISE, rows=60, cols=200)
+    far = FarEnd(mirrord, 60, 200)
+    rig.wait_until(lambda: far.read(1) and far.frames >= 0)
+    far.acknowledge()
+    for _ in range(8):
+        seen = far.frames
+        rig.wait_until(lambda: far.read(1) and far.frames > seen)  # pylint: disable=cell-var-from-loop
+        far.acknowledge()
+        time.sleep(0.1)  # an ACK in so long
+    begin = far.bytes
+    while far.read(3):
+        pass
+    print(f"{far.bytes - begin} bytes that were not acknowledged")
+    assert 0 < far.bytes - begin <= 64 << 10
+    far.acknowledge()
+    assert far.read(rig.DEADLINE_S)  # it goes on
+    assert far.close() == 0
 
 
 # ---- idle ---------------------------------------------------------------------------------------
