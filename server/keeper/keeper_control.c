@@ -532,8 +532,8 @@ conn_flush(struct keeper *k, struct conn *conn)
 	} while (conn_next(k, conn));
 	if (conn->closing)
 		conn_close(k, conn);
-	else if (conn->rx_len > conn->rx_used)
-		conn_parse(k, conn); // what waited for the answer to leave, or for the PTY
+	else if (conn->rx_len) // what waits for the answer to leave or for the PTY, or did
+		conn_parse(k, conn);
 }
 
 void

@@ -80,12 +80,15 @@ grant_begin(struct keeper *k, const struct order_who *who, uint64_t seconds)
 
 // ---- who comes -----------------------------------------------------------------------------------
 
-// One at a time; who has not shown the token makes room for the next.
+// One at a time; who has not shown the token by now makes room for the next.
 void
 grant_accept(struct keeper *k)
 {
-	int fd = accept4(k->grant.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd;
 
+	if (k->grant.fd >= 0)
+		grant_read(k);
+	fd = accept4(k->grant.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
 	if (!keyboard_may_come(fd, getuid(), k->grant.guests) || k->grant.proven) {
@@ -195,9 +198,8 @@ grant_tick(struct keeper *k)
 		grant_end(k, GRANT_TIME);
 	else if (k->grant.unused_ms && k->now_ms >= k->grant.unused_ms)
 		grant_end(k, GRANT_UNUSED);
-	else if (k->grant.fd >= 0 && !k->grant.input_len && k->grant.rx_used < k->grant.rx_len &&
-		 !parse(k)) // what waited for the PTY
-		grant_end(k, GRANT_GIVEN);
+	else if (k->grant.fd >= 0 && !k->grant.input_len && k->grant.rx_used && !parse(k))
+		grant_end(k, GRANT_GIVEN); // what waited for the PTY, or did: then it makes room
 }
 
 uint64_t

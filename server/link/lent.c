@@ -148,12 +148,12 @@ lent_run(struct lent *lent, const char *path, const struct keyline_claim *claim)
 	struct sandbox_state sandbox;
 	int status = EX_OK;
 
-	lent->keyboard = session_connect(path);
-	if (lent->keyboard < 0) {
+	// The token follows the connection at once: until it is shown the next to come takes its place.
+	if (!sandbox_enter(SANDBOX_VIEW, &sandbox)) {
+		status = EX_OSERR;
+	} else if ((lent->keyboard = session_connect(path)) < 0) {
 		fprintf(stderr, MIRRORD_NAME ": the keyboard is lent to nobody there\n");
 		status = EX_NOPERM;
-	} else if (!sandbox_enter(SANDBOX_VIEW, &sandbox)) {
-		status = EX_OSERR;
 	} else {
 		keyboard_hello_put(&lent->typed, claim->token);
 		keygiver_start(&lent->giver, control_now_ms(), &lent->out);

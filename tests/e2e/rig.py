@@ -46,6 +46,22 @@ def is_sanitized(build):
     return "MIRRORD_SANITIZE:STRING=\n" not in (Path(build) / "CMakeCache.txt").read_text()
 
 
+def send_until_full(sock, message):
+    """Sends it again and again until nobody has read for a while: how often, and what is left of the last."""
+    sock.setblocking(False)
+    count, rest, waited = 0, b"", 0
+    while waited < 20:
+        if not rest:
+            count, rest = count + 1, message
+        try:
+            rest, waited = rest[sock.send(rest):], 0
+        except BlockingIOError:
+            waited += 1
+            time.sleep(POLL_S)
+    sock.setblocking(True)
+    return count, rest
+
+
 def wait_until(condition, deadline_s=DEADLINE_S, what="", poll_s=POLL_S):
     """Polls until `condition()` is true and returns its value; else fails and says what was seen."""
     end = time.monotonic() + deadline_s

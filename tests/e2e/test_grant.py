@@ -130,6 +130,23 @@ def test_after_revoke_nothing_gets_through_within_a_moment(mirrord, session, bui
     holder.close()
 
 
+def test_typing_goes_on_after_a_program_that_took_none(mirrord, session):
+    """In messages that fill what the keeper keeps of them to the byte."""
+    _, typed = session
+    holder = Holder(mirrord)
+    mirrord.run("grant", "bob")
+    holder.take()
+    piece = b"x" * 1197
+    assert len(wire.message(KEYBOARD_INPUT, piece)) == 1200  # LIMIT_KEYBOARD_BYTES; it keeps two
+    child = mirrord.info("shared")["child"]
+    os.kill(child, signal.SIGSTOP)
+    count, rest = rig.send_until_full(holder.keyboard.sock, wire.message(KEYBOARD_INPUT, piece))
+    os.kill(child, signal.SIGCONT)
+    holder.keyboard.send(rest + wire.message(KEYBOARD_INPUT, b"still"))
+    expect_typed(typed, piece * count + b"still")
+    holder.close()
+
+
 def test_typing_arrives_once_and_in_order(mirrord, session):
     _, typed = session
     holder = Holder(mirrord)

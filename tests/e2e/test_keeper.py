@@ -16,6 +16,7 @@ import tty
 
 import pytest
 import rig
+import wire
 from hosting import start
 from rig import children_of, is_alive, is_zombie, kill_quietly, open_fds, wait_until
 
@@ -31,6 +32,19 @@ def control(mirrord, name):
     link.settimeout(rig.DEADLINE_S)
     link.connect(str(mirrord.rundir / "mirrord" / f"{name}.control"))
     return link
+
+
+def attached(mirrord, name):
+    """A front of the test's own, and its terminal's two ends."""
+    master, terminal = os.openpty()
+    tty.setraw(terminal)
+    front = control(mirrord, name)
+    front.sendall(HELLO)
+    attach = b"\x04" + bytes([24, 80]) + bytes(60)
+    socket.send_fds(front, [bytes([len(attach)]) + attach], [terminal])
+    assert b"\x44" in front.recv(1000)  # CONTROL_PAUSED
+    front.sendall(b"\x02\x05\x00")
+    return front, master, terminal
 
 
 def is_dropped(link):
@@ -134,14 +148,7 @@ def test_a_socket_that_lingers_does_not_hold_up_the_session(mirrord, folder):
 @pytest.mark.core
 def test_a_front_that_leaves_and_takes_nothing_is_let_go(mirrord):
     mirrord.detached("c", "sh", "-c", "while :; do head -c 400000 /dev/zero | tr '\\0' x; done")
-    master, terminal = os.openpty()
-    tty.setraw(terminal)
-    front = control(mirrord, "c")
-    front.sendall(HELLO)
-    attach = b"\x04" + bytes([24, 80]) + bytes(60)
-    socket.send_fds(front, [bytes([len(attach)]) + attach], [terminal])
-    assert b"\x44" in front.recv(1000)  # CONTROL_PAUSED
-    front.sendall(b"\x02\x05\x00")
+    front, master, terminal = attached(mirrord, "c")
 
     def is_stuck():
         waiting = fcntl.ioctl(front, termios.FIONREAD, bytes(4))
@@ -255,6 +262,24 @@ def test_bytes_that_kill_two_mirrors_are_skipped(mirrord, folder):
     kill_quietly(pid)
     mirrord.wait_row("m", "painted again")
     assert is_alive(entry["child"])
+
+
+def test_the_hosts_typing_goes_on_after_a_program_that_took_none(mirrord, folder):
+    """In messages that fill what the keeper keeps of them to the byte."""
+    got = folder / "got"
+    entry = mirrord.detached("t", "sh", "-c", f"stty raw -echo; echo ready; exec cat >{got}")
+    mirrord.wait_row("t", "ready")
+    front, *terminal = attached(mirrord, "t")
+    piece = b"x" * 4197
+    assert len(wire.message(6, piece)) == 4200  # CONTROL_MAX; it keeps two
+    os.kill(entry["child"], signal.SIGSTOP)
+    count, rest = rig.send_until_full(front, wire.message(6, piece))
+    os.kill(entry["child"], signal.SIGCONT)
+    front.sendall(rest + wire.message(6, b"still"))
+    wait_until(lambda: got.read_bytes() == piece * count + b"still", what=lambda: got.stat().st_size)
+    front.close()
+    for fd in terminal:
+        os.close(fd)
 
 
 @pytest.mark.core
