@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define DIALS_MAX 16   // of ssh, that who grants can have us run
+#define DIALS_MS 10000 // within so long
+
 static void
 on_keyboard(void *user)
 {
@@ -34,13 +37,27 @@ farkeys_init(struct farkeys *keys, struct view *view, struct dialer *dialer, con
 	typing_init(&keys->typing, view_loop(view), on_keyboard, on_keyboard_over, keys);
 }
 
-// Once for each grant: a guest whose ssh would have to ask something has none.
+static bool
+may_dial(struct farkeys *keys)
+{
+	uint64_t now = uv_now(view_loop(keys->view));
+
+	if (now - keys->dials_ms >= DIALS_MS) {
+		keys->dials_ms = now;
+		keys->dials = 0;
+	}
+	return keys->dials++ < DIALS_MAX;
+}
+
+// Once for each grant: a guest whose ssh would have to ask something has none, nor has one of too many.
 static void
 dial(struct farkeys *keys)
 {
 	if (!keys->due || keys->running)
 		return;
 	keys->due = false;
+	if (!may_dial(keys))
+		return;
 	keys->running = true;
 	dialer_dial(keys->dialer, DIALER_ASIDE);
 }

@@ -15,6 +15,8 @@ struct farkeys {
 	struct view_grant grant; // the newest
 	bool due;                // for which no ssh has been started yet
 	bool running;            // ssh is, or will be
+	uint64_t dials_ms;       // since when
+	unsigned dials;          // so many were started
 	int errors_fd;           // owned: what it says; or -1
 };
 

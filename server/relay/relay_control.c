@@ -220,7 +220,7 @@ on_lend(struct relay_conn *conn, const struct msg *msg)
 
 	orders_who_get(&reader, &who);
 	keyboard = reader_raw(&reader, GRANT_TOKEN);
-	if (!view_modes_get(&reader, &modes) || !reader_done(&reader)) {
+	if (!view_modes_get(&reader, &modes) || !reader_done(&reader) || conn == relay->lender) {
 		conn_close(conn);
 		return;
 	}

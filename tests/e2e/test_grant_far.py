@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -92,6 +93,43 @@ def test_a_watcher_types_while_the_host_lends_the_keyboard(mirrord, terminals, s
     guest.type("q")
     assert guest.wait_exit() == 0
     assert_restored(guest)
+
+
+# What a watcher's ssh may bring them to: a far end that lends the keyboard again and again.
+LIAR = """
+import os, sys, time, zlib
+import wire
+
+def say(data):
+    data = stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH)
+    os.write(1, wire.varint(len(data)) + data)
+
+os.write(1, wire.message(0x41, wire.MAGIC + bytes([1])))
+if not sys.argv[1].endswith("--keyboard"):
+    stream = zlib.compressobj(6, zlib.DEFLATED, -15)
+    say(bytes([0x9D, 3, 12]) + b"liar")
+    for _ in range(400):
+        say(bytes([0, 0x4A, 32]) + os.urandom(32) + bytes(11))
+        time.sleep(0.005)
+    say(bytes([0, 0x44]) + wire.text("that was all"))
+while os.read(0, 4096):
+    pass
+"""
+
+
+def test_a_relay_cannot_have_a_watcher_run_ssh_without_end(mirrord, terminals):
+    liar, dials, ssh = (mirrord.folder / name for name in ("liar.py", "dials", "ssh"))
+    liar.write_text(LIAR)
+    ssh.write_text(f"#!/bin/sh\nfor last; do :; done\necho \"$last\" >>{dials}\n"
+                   f"PYTHONPATH={shlex.quote(os.path.dirname(wire.__file__))} "
+                   f"exec {shlex.quote(sys.executable)} {liar} \"$last\"\n")
+    ssh.chmod(0o755)
+    began = time.monotonic()
+    guest = terminals(mirrord.terminal("watch", f"--ssh={ssh}", "me@relay",
+                                       answers=[(b"\x1b[5n", b"\x1b[0n")]))
+    guest.wait_for("that was all")
+    windows = 2 + (time.monotonic() - began) // 10  # 16 are run in each
+    assert 0 < dials.read_text().count("--keyboard") <= 16 * windows
 
 
 # ---- a guest of a relay -------------------------------------------------------------------------
@@ -325,6 +363,7 @@ def test_what_was_on_its_way_for_too_long_is_not_typed(
 
 WELCOME = wire.message(0x41, wire.MAGIC + b"\1")
 INPUT, TAKEN, BEAT, LEND = 2, 3, 0x42, 0x43
+LEND_THERE, CONTROL_OK = 0x0C, 0x41  # on the control socket
 
 
 def typed_far(data, beat=1, held_ms=0):
@@ -391,6 +430,23 @@ def test_who_did_not_publish_a_session_cannot_lend_its_keyboard(
     assert run.returncode == 77 and b"does nothing else" in run.stderr
     assert not list(relay.rundir.rglob("*.keyboard"))
     assert holder.view.silent(0.2) or all(kind != GRANT for kind, _ in drained(holder.view))
+    holder.close()
+
+
+def test_a_key_line_that_lends_twice_ends(mirrord, relay, session, published):  # noqa: F811
+    """What runs it may have been taken over."""
+    holder = begin_far(relay, mirrord)
+    (kept,) = wait_until(lambda: list(mirrord.folder.rglob(".publish-*")))
+    again = wire.message(LEND_THERE, kept.read_bytes()[:16] + wire.text("") + wire.text("bob")
+                         + wire.varint(0) + bytes(32 + 9))
+    server = relay.server("shared")
+    for _ in range(3):
+        peer = wire.Peer.connect(relay.rundir / "mirrord" / "shared.control")
+        peer.send(wire.message(1, wire.MAGIC + b"\1") + again)
+        assert peer.next() == (CONTROL_OK, b"")
+        peer.send(again)
+        peer.wait_closed()
+    assert relay.server("shared") == server and held(relay) == []
     holder.close()
 
 
