@@ -7,6 +7,12 @@
 #define ESC 0x1b
 #define BEL 0x07
 
+static bool
+is_one_of(uint8_t byte, const char *set)
+{
+	return byte && strchr(set, byte); // strchr would find the set's end as well
+}
+
 // Bytes of a string (OSC, DCS, APC ...) up to its end: only terminals send those.
 static size_t
 string_len(const uint8_t *data, size_t len)
@@ -33,11 +39,12 @@ answer_len(const uint8_t *data, size_t len)
 		return len;
 	if (data[end] == 'M' && end == 2) // three bytes follow
 		return end + 4 < len ? end + 4 : len;
-	if (strchr("RcnytIOMm", data[end]) || (data[end] == 'u' && data[2] == '?'))
+	if (is_one_of(data[end], "RcnytIOMm") || (data[end] == 'u' && data[2] == '?'))
 		return end + 1;
 	return 0;
 }
 
+// Two bytes by themselves are a key with Alt held.
 bool
 typed_by_hand(const uint8_t *data, size_t len)
 {
@@ -46,7 +53,7 @@ typed_by_hand(const uint8_t *data, size_t len)
 
 		if (len >= 2 && data[0] == ESC && data[1] == '[')
 			part = answer_len(data, len);
-		else if (len >= 2 && data[0] == ESC && strchr("]PX^_", data[1]))
+		else if (len > 2 && data[0] == ESC && is_one_of(data[1], "]PX^_"))
 			part = string_len(data, len);
 		if (!part)
 			return true;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define READ_BYTES 4096
+#define OUT_MAX 4096 // modes that a relay does not read: then it is not lent there any more
 
 static void on_line(uv_poll_t *poll, int status, int events);
 static void on_keyboard(uv_poll_t *poll, int status, int events);
@@ -252,6 +253,8 @@ publish_lend(struct publish *publish, const struct view_grant *grant)
 		keys->grant = *grant;
 		if (keys->line)
 			keyline_modes_put(&keys->out, &grant->modes);
+		if (keys->out.len > OUT_MAX)
+			give_back(publish);
 		flush(publish);
 		return;
 	}

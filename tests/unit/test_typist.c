@@ -65,13 +65,16 @@ what_a_terminal_says_by_itself_is_not_typed(void **state)
 	    "\033[<0;1;2M\033[<0;1;2m", "\033[M !!", "\033]11;rgb:0/0/0\007",
 	    "\033]11;rgb:0/0/0\033\\", "\033P1$r0m\033\\\033[0n", "\033[?5u"};
 	static const char *const keys[] = {"a", "\r", "\033", "\033[A", "\033OP", "\033[15~",
-	    "\033[97;5u", "\033[200~x\033[201~", "\033[0na", "\033[Ix", "\x03"};
+	    "\033[97;5u", "\033[200~x\033[201~", "\033[0na", "\033[Ix", "\x03", "\033P",
+	    "\033]"}; // the last two with Alt
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 		assert_false(by_hand(answers[i]));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		assert_true(by_hand(keys[i]));
+	assert_true(typed_by_hand((const uint8_t *)"\033\0", 2)); // Ctrl, Alt and Space
+	assert_true(typed_by_hand((const uint8_t *)"\033[\0", 3));
 }
 
 static void
