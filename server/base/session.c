@@ -442,15 +442,18 @@ static int
 explain_none(const char *name, enum session_scope scope, const char *unsafe, char why[SESSION_WHY])
 {
 	// Others' sessions may be there, to be watched and no more.
-	const char *none = scope == SESSION_OWN ? "you have no session" : "there is no session";
+	bool own = scope == SESSION_OWN;
+	const char *none = own ? "you have no session" : "there is no session";
 	char text[SESSION_WHY];
 
 	if (*unsafe)
 		snprintf(text, sizeof(text), "%s", unsafe);
 	else if (name)
-		snprintf(text, sizeof(text), "%s called \"%.80s\"", none, name);
+		snprintf(text, sizeof(text), "%s called \"%.80s\"%s", none, name,
+		    own ? ": `" MIRRORD_NAME " list` shows yours" : "");
 	else
-		snprintf(text, sizeof(text), "%s", none);
+		snprintf(text, sizeof(text), "%s%s", none,
+		    own ? ": `" MIRRORD_NAME "` starts one" : "");
 	memcpy(why, text, sizeof(text));
 	return *unsafe ? EX_NOPERM : EX_UNAVAILABLE;
 }
