@@ -127,6 +127,15 @@ client_left(struct client *client, int status, const char *text)
 	finish(client, at);
 }
 
+void
+client_tell_notice(struct client *client)
+{
+	if (!client->held)
+		client_notice(client, client->source->notice);
+	else if (client->source->heard)
+		client_notice(client, "waiting for the host to let you in");
+}
+
 static bool
 may_see(const struct client *client, const struct source *source)
 {
@@ -188,8 +197,8 @@ client_tell_joined(struct client *client)
 	buf_put_varint(&client->out,
 	    source->changed_ms ? uv_now(&source->gateway->loop) - source->changed_ms : 0);
 	finish(client, at);
-	if (*source->notice)
-		client_notice(client, source->notice);
+	if (*source->notice || client->held)
+		client_tell_notice(client);
 }
 
 // Rows from the one that was asked for on: the session also gives some before it, so that there are as
@@ -296,7 +305,7 @@ on_due(uv_timer_t *timer)
 static bool
 wants_frames(const struct client *client)
 {
-	return client->source && client->source->shown && !client->hidden &&
+	return client->source && client->source->shown && !client->held && !client->hidden &&
 	       client->conn->state == CONN_ADMITTED;
 }
 

@@ -89,6 +89,8 @@ struct client {
 	uint64_t since; // unix seconds
 
 	struct source *source; // or NULL
+	bool held;             // sees nothing before the host has let it in,
+	uint64_t named;        // and the host was told of it in this list; 0: not yet
 	size_t watching;       // as it was told
 	struct client *next;   // of the source's
 	struct client **link;
@@ -115,6 +117,8 @@ struct source {
 	struct upstream up;
 	bool shown;             // there is a screen
 	bool fresh;             // this connection has not brought one yet
+	bool shut, heard;       // the session's door; it has said how that stands
+	uint64_t serial;        // of the last list of who watches
 	uint64_t changed_ms;    // of the loop: when the screen last did
 	struct fan *fan;        // owned
 	struct client *clients; // owned by their connections
@@ -195,6 +199,8 @@ void client_left(struct client *client, int status, const char *text);
 void client_tell_sessions(struct client *client);
 void client_tell_watching(struct client *client);
 void client_tell_joined(struct client *client);
+// That it waits, if it does; else what the session says.
+void client_tell_notice(struct client *client);
 // The answer to what it asked.
 void client_history(struct client *client, const struct view_history *history);
 // Frames may be due for it.

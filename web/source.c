@@ -82,7 +82,7 @@ on_notice(void *user, const char *text)
 
 	strcpy(source->notice, text ? text : "");
 	for (struct client *client = source->clients; client; client = client->next)
-		client_notice(client, source->notice);
+		client_tell_notice(client);
 }
 
 static void
@@ -105,6 +105,24 @@ on_cut(void *user, const struct view_cut *cut)
 		if (!view_cut_matches(cut, &person))
 			continue;
 		client_bye(client, WEB_SENT_AWAY, "the host has sent you away");
+	}
+}
+
+// Who came before the session has said how its door stands has been told of no wait.
+static void
+on_door(void *user, const struct view_door *door)
+{
+	struct source *source = user;
+	bool first = !source->heard;
+
+	source->shut = !door->open;
+	source->heard = true;
+	for (struct client *client = source->clients; client; client = client->next) {
+		if (!client->held)
+			continue;
+		client->held = source->shut && (!client->named || client->named > door->serial);
+		if (client->held == first)
+			client_tell_notice(client);
 	}
 }
 
@@ -133,7 +151,7 @@ source_ask(struct source *source)
 	if (source->asked || !source->shown)
 		return;
 	for (struct client *client = source->clients; client; client = client->next) {
-		if (!client->asks || client->out.len)
+		if (!client->asks || client->held || client->out.len)
 			continue;
 		source->asked = true;
 		source->ask = client->ask;
@@ -152,7 +170,7 @@ on_history(void *user, const struct msg *msg)
 		return;
 	source->asked = false;
 	for (struct client *client = source->clients; client; client = client->next) {
-		if (client->asks && same_ask(&client->ask, &source->ask))
+		if (client->asks && !client->held && same_ask(&client->ask, &source->ask))
 			client_history(client, &history);
 	}
 	screen_unref(history.rows);
@@ -179,12 +197,14 @@ open_source(struct source *source)
 	    .history = on_history,
 	    .end = on_end,
 	    .cut = on_cut,
+	    .door = on_door,
 	    .turn = on_turn,
 	    .dial = on_dial};
 	const struct view_hello hello = {0};
 
 	source->state = SOURCE_OPEN;
-	source->shown = source->asked = false;
+	source->shown = source->asked = source->heard = false;
+	source->shut = true;
 	*source->notice = '\0';
 	upstream_init(&source->up, &source->gateway->loop, NULL, &hello, &sink);
 	upstream_open(&source->up, &source->client);
@@ -246,7 +266,7 @@ static void
 tell_guests(struct source *source)
 {
 	struct view_person *people;
-	size_t count = 0;
+	size_t count = 0, put;
 
 	if (source->state != SOURCE_OPEN)
 		return;
@@ -255,7 +275,9 @@ tell_guests(struct source *source)
 		abort();
 	for (struct client *client = source->clients; client; client = client->next)
 		describe(client, &people[count++]);
-	upstream_guests(&source->up, people, count);
+	put = upstream_guests(&source->up, ++source->serial, people, count);
+	for (struct client *client = source->clients; client && put; client = client->next, put--)
+		client->named = client->named ? client->named : source->serial;
 	free(people);
 }
 
@@ -319,11 +341,13 @@ source_join(struct source *source, struct client *client)
 		client->next->link = &client->next;
 	source->clients = client;
 	source->count++;
+	client->named = 0;
 	fan_viewer_init(source->fan, &client->viewer, gateway_now_us(), client->epoch, client->seq);
 	if (source->state == SOURCE_IDLE)
 		open_source(source);
 	if (client->source != source) // nobody was there
 		return false;
+	client->held = source->shut;
 	gateway_count(source->gateway);
 	client_schedule(client);
 	return true;
@@ -341,7 +365,7 @@ source_leave(struct client *client)
 		client->next->link = client->link;
 	*client->link = client->next;
 	client->source = NULL;
-	client->asks = false;
+	client->asks = client->held = false;
 	uv_timer_stop(&client->due);
 	if (--source->count == 0)
 		source->idle_ms = uv_now(&source->gateway->loop);

@@ -284,6 +284,16 @@ orders_judge(const struct orders *orders, const struct view_person *person, bool
 }
 
 bool
+orders_open(const struct orders *orders)
+{
+	bool bans = false;
+
+	for (size_t i = 0; i < orders->rules; i++)
+		bans |= !orders->rule[i].admit;
+	return !orders->locked && !orders->ask && !bans;
+}
+
+bool
 orders_know(const struct orders *orders, const struct order_who *who)
 {
 	for (size_t i = 0; i < orders->rules; i++) {

@@ -82,6 +82,8 @@ enum orders_verdict {
 	VERDICT_LOCKED, // nobody new
 	VERDICT_OUT,    // shut out
 };
+// Whether whoever comes may see it.
+bool orders_open(const struct orders *orders);
 // Whether this viewer may see what there is to be seen. `was_in`: it was before the order came.
 enum orders_verdict orders_judge(
     const struct orders *orders, const struct view_person *person, bool was_in);

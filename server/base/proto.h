@@ -17,7 +17,7 @@ enum view_msg {
 	VIEW_DUMP = 0x05, // asks for the canonical dump (host's uid only)
 	VIEW_CUT = 0x06,  // name, key: sends away who has both; empty: any (host's uid only)
 	VIEW_HISTORY = 0x07, // first, count: asks for lines that have scrolled away
-	VIEW_GUESTS = 0x08,  // count, records as in VIEW_WHO_IS: who watches through this edge
+	VIEW_GUESTS = 0x08,  // serial, count, as VIEW_WHO_IS: who watches through this edge
 	// mirror to edge
 	VIEW_WELCOME = 0x41,    // version, session name, host's login name, start (unix seconds)
 	VIEW_FRAME = 0x42,      // flags (1: key), frame
@@ -31,6 +31,7 @@ enum view_msg {
 	// string token (empty: no more), u8 x 9, key, name: the keyboard is lent to you, or to this one
 	// of those who watch through you
 	VIEW_GRANT = 0x4b,
+	VIEW_DOOR = 0x4c, // u8 open, serial of the last VIEW_GUESTS that was considered
 };
 enum view_frame_flag {
 	VIEW_FRAME_KEY = 1 << 0, // from the blank screen, not from what the edge has
@@ -184,6 +185,7 @@ enum link_msg {
 	LINK_GRANT = 0x4a,     // to a watcher: as VIEW_GRANT
 	LINK_PAD = 0x4b,       // nothing: to see whether ssh makes less of it
 	LINK_PLAIN = 0x4c,     // pieces after this one are not deflated: ssh does that
+	LINK_DOOR = 0x4d,      // to a relay: as VIEW_DOOR
 };
 // What ssh is asked to run, behind the name of the program there.
 #define LINK_COMMAND "view --frames"

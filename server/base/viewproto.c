@@ -433,33 +433,58 @@ view_cut_matches(const struct view_cut *cut, const struct view_person *person)
 }
 
 void
-view_guests_put(struct buf *out, uint8_t type, const struct view_person *people, size_t count)
+view_door_put(struct buf *out, uint8_t type, const struct view_door *door)
+{
+	size_t begin = msg_begin(out, type);
+
+	buf_put_u8(out, door->open);
+	buf_put_varint(out, door->serial);
+	msg_end(out, begin);
+}
+
+bool
+view_door_get(const struct msg *msg, struct view_door *door)
+{
+	struct reader reader = msg_reader(msg);
+	uint8_t open = reader_u8(&reader);
+
+	door->open = open;
+	door->serial = reader_varint(&reader);
+	return reader_done(&reader) && open <= 1;
+}
+
+size_t
+view_guests_put(
+    struct buf *out, uint8_t type, uint64_t serial, const struct view_person *people, size_t count)
 {
 	struct buf records = {0};
 	size_t begin, put = 0;
 
 	for (size_t len = 0; put < count && put < LIMIT_GUESTS; put++) {
 		view_person_put(&records, &people[put]);
-		if (records.len > LIMIT_GUESTS_BYTES - 16) { // without this one, then
+		if (records.len > LIMIT_GUESTS_BYTES - 24) { // without this one, then
 			records.len = len;
 			break;
 		}
 		len = records.len;
 	}
 	begin = msg_begin(out, type);
+	buf_put_varint(out, serial);
 	buf_put_varint(out, put);
 	if (records.len)
 		buf_put(out, records.data, records.len);
 	msg_end(out, begin);
 	buf_fini(&records);
+	return put;
 }
 
 bool
-view_guests_get(const struct msg *msg, struct view_person **people, size_t *count)
+view_guests_get(const struct msg *msg, uint64_t *serial, struct view_person **people, size_t *count)
 {
 	struct reader reader = msg_reader(msg);
 
 	*people = NULL;
+	*serial = reader_varint(&reader);
 	*count = reader_bounded(&reader, LIMIT_GUESTS);
 	if (!reader.bad && *count) {
 		*people = calloc(*count, sizeof(**people));

@@ -63,6 +63,13 @@ struct view_grant {
 	char name[LIMIT_NAME + 1];
 };
 
+// Whether whoever comes to an edge that serves others may see the screen at once. If not, those may whom
+// a list of guests named that was considered, if they were not cut.
+struct view_door {
+	bool open;
+	uint64_t serial; // of the last such list; 0: none yet
+};
+
 // Whom to cut: an empty name or key stands for any.
 struct view_cut {
 	char name[LIMIT_NAME + 1];
@@ -89,8 +96,10 @@ void view_welcome_put(struct buf *out, const struct view_welcome *welcome);
 void view_bye_put(struct buf *out, int status, const char *text);
 void view_notice_put(struct buf *out, const char *text);
 void view_cut_put(struct buf *out, uint8_t type, const struct view_cut *cut);
-// As many of these people as the message has room for.
-void view_guests_put(struct buf *out, uint8_t type, const struct view_person *people, size_t count);
+// As many of these people as the message has room for; returns how many these are.
+size_t view_guests_put(
+    struct buf *out, uint8_t type, uint64_t serial, const struct view_person *people, size_t count);
+void view_door_put(struct buf *out, uint8_t type, const struct view_door *door);
 // `type`: of the view channel or a link, for which the payloads are the same.
 void view_history_ask_put(struct buf *out, uint8_t type, const struct view_history_ask *ask);
 void view_history_put(struct buf *out, const struct view_history *history);
@@ -118,7 +127,9 @@ bool view_grant_get(const struct msg *msg, struct view_grant *grant);
 bool view_notice_get(const struct msg *msg, char text[LIMIT_TEXT + 1]);
 bool view_cut_get(const struct msg *msg, struct view_cut *cut);
 // `*people` is malloc'ed, and NULL if there are none.
-bool view_guests_get(const struct msg *msg, struct view_person **people, size_t *count);
+bool view_guests_get(
+    const struct msg *msg, uint64_t *serial, struct view_person **people, size_t *count);
+bool view_door_get(const struct msg *msg, struct view_door *door);
 bool view_history_ask_get(const struct msg *msg, struct view_history_ask *ask);
 bool view_history_get(const struct msg *msg, struct view_history *history); // takes a reference
 // One record, from a reader that goes over the payload.

@@ -59,23 +59,33 @@ upstream_tell(struct upstream *up, const struct view_status *status)
 	up->told_at = now;
 }
 
-// If the socket is full, the next list tells.
 static void
-tell_guests(struct upstream *up)
+were_let_in(struct upstream *up)
 {
-	if (!viewclient_send(up->client, &up->guests))
-		return;
 	up->told_guests.len = 0;
 	buf_put(&up->told_guests, up->guests.data, up->guests.len);
 }
 
-void
-upstream_guests(struct upstream *up, const struct view_person *people, size_t count)
+// If the socket is full, the next list tells.
+static void
+tell_guests(struct upstream *up)
 {
+	if (viewclient_send(up->client, &up->guests) && !up->shut)
+		were_let_in(up);
+}
+
+size_t
+upstream_guests(
+    struct upstream *up, uint64_t serial, const struct view_person *people, size_t count)
+{
+	size_t put;
+
 	up->guests.len = 0;
-	view_guests_put(&up->guests, VIEW_GUESTS, people, count);
+	up->serial = serial;
+	put = view_guests_put(&up->guests, VIEW_GUESTS, serial, people, count);
 	if (up->socket && up->client->welcomed)
 		tell_guests(up);
+	return put;
 }
 
 void
@@ -180,8 +190,33 @@ ask_for_key(struct upstream *up)
 }
 
 static void
+take_door(struct upstream *up, const struct view_door *door)
+{
+	if (up->shut && up->guests.len && (door->open || door->serial == up->serial))
+		were_let_in(up);
+	up->heard = true;
+	up->shut = !door->open;
+	if (up->sink.door)
+		up->sink.door(up->sink.user, door);
+}
+
+static void
+on_door(struct upstream *up, const struct msg *msg)
+{
+	struct view_door door;
+
+	if (!view_door_get(msg, &door))
+		end(up, EX_PROTOCOL, "the session sent a broken message");
+	else
+		take_door(up, &door);
+}
+
+// A mirror that shuts its door says so before its first frame.
+static void
 on_frame(struct upstream *up, const struct msg *msg)
 {
+	if (!up->heard)
+		take_door(up, &(struct view_door){.open = true});
 	switch (replica_apply(&up->replica, msg)) {
 	case REPLICA_CHANGED:
 		if (up->lost_at)
@@ -232,7 +267,7 @@ on_message(struct upstream *up, const struct msg *msg)
 		void (*on)(struct upstream *up, const struct msg *msg);
 	} messages[] = {{VIEW_WELCOME, on_welcome}, {VIEW_FRAME, on_frame},
 	    {VIEW_NOTICE, on_notice}, {VIEW_GRANT, on_grant}, {VIEW_HISTORY_IS, on_history},
-	    {VIEW_GUEST_CUT, on_cut}};
+	    {VIEW_GUEST_CUT, on_cut}, {VIEW_DOOR, on_door}};
 
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
 		if (messages[i].type == msg->type)
@@ -289,6 +324,7 @@ dial(struct upstream *up)
 		replica_restart(&up->replica);
 		up->told = (struct view_status){0};
 		up->before = up->now;
+		up->heard = false;
 		if (!watch_socket(up))
 			viewclient_close(up->client);
 		return true;

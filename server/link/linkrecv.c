@@ -151,6 +151,10 @@ on_message(struct linkrecv *recv, const struct msg *msg, uint64_t now_us, struct
 		return recv->relay && view_cut_get(msg, &recv->cut)
 			   ? LINKRECV_CUT
 			   : broken(bye, "the mirrord there said something unheard of");
+	case LINK_DOOR:
+		return recv->relay && view_door_get(msg, &recv->door)
+			   ? LINKRECV_DOOR
+			   : broken(bye, "the mirrord there said something unheard of");
 	case LINK_GRANT:
 		return !recv->relay && view_grant_get(msg, &recv->grant)
 			   ? LINKRECV_GRANT

@@ -23,6 +23,7 @@ struct linkrecv {
 	bool greeted;                // WELCOME has been acknowledged
 	struct view_history history; // the last answer; its rows are a reference
 	struct view_cut cut;
+	struct view_door door;
 	struct view_grant grant;
 };
 
@@ -33,6 +34,7 @@ enum linkrecv_event {
 	LINKRECV_HISTORY, // `history` is the answer to what was asked
 	LINKRECV_NOTICE,  // `bye.text` is a line to show, or empty
 	LINKRECV_CUT,     // `cut` says which guests are to go
+	LINKRECV_DOOR,    // `door`: whether new ones wait
 	LINKRECV_GRANT,   // `grant`: the keyboard is lent to us, or is no more
 	LINKRECV_BYE,     // `bye` says how it ended, for good
 	LINKRECV_BROKEN,  // the other side broke the protocol, or speaks another: `bye` says how

@@ -233,6 +233,15 @@ linksend_cut(struct linksend *send, const struct view_cut *cut)
 }
 
 void
+linksend_door(struct linksend *send, const struct view_door *door)
+{
+	struct buf message = {0};
+
+	view_door_put(&message, LINK_DOOR, door);
+	put_message(send, &message);
+}
+
+void
 linksend_grant(struct linksend *send, const struct view_grant *grant)
 {
 	struct buf message = {0};

@@ -43,6 +43,7 @@ void linksend_history(struct linksend *send, uint64_t now_us, const struct msg *
 // To a relay: that the publisher is there, in a frame that changes nothing; and whom to cut.
 void linksend_beat(struct linksend *send, uint64_t now_us);
 void linksend_cut(struct linksend *send, const struct view_cut *cut);
+void linksend_door(struct linksend *send, const struct view_door *door);
 // To a watcher: that the keyboard is lent to it, or is no more.
 void linksend_grant(struct linksend *send, const struct view_grant *grant);
 void linksend_bye(struct linksend *send, int status, const char *text);

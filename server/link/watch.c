@@ -272,7 +272,8 @@ take_messages(struct watch *watch)
 		case LINKRECV_WELCOME: break;
 		case LINKRECV_SCREEN: on_screen(watch); break;
 		case LINKRECV_NOTICE: on_notice(watch, bye.text); break;
-		case LINKRECV_CUT: break; // only a publisher says it, and this end is no relay
+		case LINKRECV_CUT: // only a publisher says these, and this end is no relay
+		case LINKRECV_DOOR: break;
 		case LINKRECV_GRANT: farkeys_grant(&watch->keys, &watch->recv.grant); break;
 		case LINKRECV_HISTORY: view_history(watch->view, &watch->recv.history); break;
 		case LINKRECV_BYE:

@@ -45,17 +45,20 @@ viewer_update_events(struct viewer *viewer)
 void
 viewer_set_state(struct viewer *viewer, enum viewer_state state)
 {
-	bool watched = viewer->state == VIEWER_VIEW;
+	struct viewers *viewers = viewer->viewers;
+	bool watched = viewer->state == VIEWER_VIEW, waited = viewer->state == VIEWER_ASKED;
 
 	viewer->state = state;
 	if (watched)
-		viewers_left(viewer->viewers);
+		viewers_left(viewers);
 	else if (state == VIEWER_VIEW)
-		viewers_joined(viewer->viewers);
+		viewers_joined(viewers);
+	if ((waited || state == VIEWER_ASKED) && viewers->far && viewers->source.guests)
+		viewers->source.guests(viewers->source.user);
 	if (watched)
-		viewers_left_keyboard(viewer->viewers, viewer);
+		viewers_left_keyboard(viewers, viewer);
 	if (watched || state == VIEWER_VIEW)
-		viewers_tell(viewer->viewers, watched ? EVENT_LEFT : EVENT_JOINED, viewer);
+		viewers_tell(viewers, watched ? EVENT_LEFT : EVENT_JOINED, viewer);
 }
 
 // ---- receiving ---------------------------------------------------------------------------------

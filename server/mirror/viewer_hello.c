@@ -81,7 +81,11 @@ viewer_admit(struct viewer *viewer)
 	viewer_set_state(viewer, VIEWER_VIEW);
 	viewer->behind = true; // it has no frame yet
 	viewer->unaware = viewer->viewers->notice != NULL;
-	if (!viewer->pending)
+	if (viewer->viewers->shut)
+		viewer_tell_door(viewer, 0);
+	if (viewer->guests)
+		viewer_judge_guests(viewer, NULL, 0);
+	if (viewer->state == VIEWER_VIEW && !viewer->pending)
 		viewer_drained(viewer);
 	viewers_lend(viewer->viewers);
 }
@@ -93,6 +97,7 @@ wait_for_host(struct viewer *viewer)
 	viewer->due = uv_now(viewer->viewers->loop) + LIMIT_ASK_MS;
 	viewer->behind = true;
 	viewers_tell(viewer->viewers, EVENT_ASKS, viewer);
+	viewer_tell_door(viewer, 0); // its own guests have to wait as well
 	if (!viewer->pending)
 		viewer_drained(viewer);
 }

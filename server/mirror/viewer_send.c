@@ -156,23 +156,29 @@ viewer_drained(struct viewer *viewer)
 {
 	struct viewers *viewers = viewer->viewers;
 
-	if (viewer->behind && viewer->state == VIEWER_VIEW) {
+	// A door that is shut is so before the screen is there.
+	if (viewer->orders.len && (viewer->state == VIEWER_VIEW || viewer->state == VIEWER_ASKED))
+		give_orders(viewer);
+	if (viewer->pending || viewer->state == VIEWER_DEAD) {
+		viewer_update_events(viewer);
+		return;
+	}
+	if (viewer->behind && !viewer->orders.len && viewer->state == VIEWER_VIEW) {
 		viewer->behind = false;
 		viewer_send(viewer, viewers_key(viewers));
-	} else if (viewer->behind && viewer->state == VIEWER_ASKED) {
+	} else if (viewer->behind && !viewer->orders.len && viewer->state == VIEWER_ASKED) {
 		viewer->behind = false;
 		send_curtain(viewer);
 	}
 	if (viewer->unaware && !viewer->pending && !viewer->behind && viewer->state == VIEWER_VIEW)
 		viewer->unaware = !viewer_try(viewer, viewers->notice);
-	if (viewer->orders.len && !viewer->pending && viewer->state == VIEWER_VIEW)
-		give_orders(viewer);
 	if (viewer->answer && !viewer->pending && !viewer->behind)
 		viewer_give_answer(viewer);
 	if (viewer_waits(viewer))
 		viewer_history(viewer);
 	if (viewers->farewell && !viewer->pending && !viewer->behind &&
-	    (viewer->state == VIEWER_VIEW || viewer->state == VIEWER_QUERY)) {
+	    (viewer->state == VIEWER_VIEW || viewer->state == VIEWER_ASKED ||
+		viewer->state == VIEWER_QUERY)) {
 		viewer_set_state(viewer, VIEWER_CLOSING);
 		viewer_send(viewer, viewers->farewell);
 	}

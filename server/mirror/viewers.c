@@ -124,7 +124,7 @@ viewers_show(struct viewers *viewers, struct screen *screen)
 		next = viewer->next;
 		if (viewer->state != VIEWER_VIEW)
 			continue;
-		if (viewer->pending || viewer->behind)
+		if (viewer->pending || viewer->behind || viewer->orders.len)
 			viewer->behind = true;
 		else
 			viewer_send(viewer, blob);

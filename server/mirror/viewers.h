@@ -25,8 +25,10 @@ struct viewers_source {
 	void (*count)(void *user, size_t count); // of viewers, after it changed
 	// Somebody came, went, asks; may be NULL.
 	void (*event)(void *user, enum event event, const struct view_person *person);
-	void (*guests)(void *user); // other people watch through edges; may be NULL
-	void *user;                 // borrowed
+	void (*guests)(void *user); // other people watch through edges, or wait; may be NULL
+	// How the host calls somebody who has no name; may be NULL.
+	void (*call)(void *user, struct view_person *person);
+	void *user; // borrowed
 };
 
 struct viewers_session {
@@ -55,6 +57,13 @@ size_t viewers_cut(struct viewers *viewers, const struct view_cut *cut);
 size_t viewers_cut_guests(struct viewers *viewers, const struct view_cut *cut);
 // Who watches, here and through such edges, as view_guests_put() takes them; malloc'ed.
 struct view_person *viewers_people(const struct viewers *viewers, size_t *count);
+// Where the host is far away and orders nothing here: while the door is not open, whoever comes waits. Open,
+// it lets all of them in.
+void viewers_door(struct viewers *viewers, bool open);
+// The first `count` of viewers_people() are being told to the host, who has an answer.
+void viewers_named(struct viewers *viewers, size_t count);
+// That has come: those whom it was about and whom it has not cut are let in.
+void viewers_let_in(struct viewers *viewers);
 // Carries the host's orders out, on those who watch and those who come; the screen that the source
 // gives is the source's to change. `orders` is borrowed, and stands. Takes connections from now on.
 void viewers_order(struct viewers *viewers, const struct orders *orders);

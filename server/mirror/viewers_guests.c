@@ -29,14 +29,31 @@ is_next(const struct viewer *viewer)
 	       strcmp(left->via, viewer->person->via) == 0;
 }
 
+void
+viewer_judge_guests(struct viewer *viewer, const struct view_person *before, size_t count)
+{
+	struct viewers *viewers = viewer->viewers;
+	const struct viewers_edge *left = &viewers->left;
+
+	if (!viewer->serves && is_next(viewer))
+		viewers_judge_guests(viewer, left->guests, left->guest_count, true);
+	else
+		viewers_judge_guests(viewer, before, count, viewer->serves);
+	viewer->serves = true;
+	if (viewers->shut && !viewers->far)
+		viewer_tell_door(viewer, viewer->guests_serial);
+}
+
 // The host's own edges alone: what others say of people is not believed.
 void
 viewer_on_guests(struct viewer *viewer, const struct msg *msg)
 {
+	bool watches = viewer->state == VIEWER_VIEW || viewer->state == VIEWER_ASKED;
 	struct view_person *guests;
+	uint64_t serial;
 	size_t count;
 
-	if (viewer->state != VIEWER_VIEW || !view_guests_get(msg, &guests, &count)) {
+	if (!watches || !view_guests_get(msg, &serial, &guests, &count)) {
 		viewer_bye(viewer, EX_PROTOCOL, "a malformed message");
 	} else if (!viewer->host) {
 		free(guests);
@@ -44,16 +61,13 @@ viewer_on_guests(struct viewer *viewer, const struct msg *msg)
 	} else {
 		struct view_person *old = viewer->guests;
 		size_t old_count = viewer->guest_count;
-		const struct viewers_edge *left = &viewer->viewers->left;
 
 		viewer->guests = guests;
 		viewer->guest_count = count;
-		if (!viewer->serves && is_next(viewer))
-			viewers_judge_guests(viewer, left->guests, left->guest_count, true);
-		else
-			viewers_judge_guests(viewer, old, old_count, viewer->serves);
+		viewer->guests_serial = serial;
+		if (viewer->state == VIEWER_VIEW) // else once it is let in
+			viewer_judge_guests(viewer, old, old_count);
 		free(old);
-		viewer->serves = true;
 		viewers_lend_guests(viewer->viewers, viewer);
 		if (viewer->viewers->source.guests)
 			viewer->viewers->source.guests(viewer->viewers->source.user);
@@ -83,6 +97,98 @@ viewers_cut_guests(struct viewers *viewers, const struct view_cut *cut)
 	return all;
 }
 
+// ---- the door -----------------------------------------------------------------------------------
+
+void
+viewer_tell_door(struct viewer *viewer, uint64_t serial)
+{
+	const struct view_door door = {.open = !viewer->viewers->shut, .serial = serial};
+
+	if (!viewer->host || (viewer->state != VIEWER_VIEW && viewer->state != VIEWER_ASKED))
+		return;
+	view_door_put(&viewer->orders, VIEW_DOOR, &door);
+	if (viewer->orders.len > VIEWERS_ORDERS_MAX)
+		viewer_close(viewer);
+	else if (!viewer->pending)
+		viewer_drained(viewer);
+}
+
+void
+viewers_tell_door(struct viewers *viewers)
+{
+	for (struct viewer *viewer = viewers->first, *next; viewer; viewer = next) {
+		next = viewer->next;
+		viewer_tell_door(
+		    viewer, viewer->serves && !viewers->far ? viewer->guests_serial : 0);
+	}
+}
+
+void
+viewers_door(struct viewers *viewers, bool open)
+{
+	bool same = viewers->far && viewers->shut == !open;
+
+	viewers->far = true;
+	viewers->shut = !open;
+	if (!same)
+		viewers_tell_door(viewers);
+	for (struct viewer *viewer = viewers->first, *next; open && viewer; viewer = next) {
+		next = viewer->next;
+		if (viewer->state == VIEWER_ASKED)
+			viewer_admit(viewer);
+	}
+}
+
+static bool
+is_told_of(const struct viewer *viewer)
+{
+	return viewer->state == VIEWER_VIEW ||
+	       (viewer->state == VIEWER_ASKED && viewer->viewers->far);
+}
+
+// In the order of viewers_people().
+void
+viewers_named(struct viewers *viewers, size_t count)
+{
+	for (struct viewer *viewer = viewers->first; viewer; viewer = viewer->next) {
+		if (!is_told_of(viewer))
+			continue;
+		viewer->named = count > 0;
+		count -= viewer->named;
+		if (viewer->state != VIEWER_VIEW || count < viewer->guest_count)
+			viewer->named_serial = 0; // the next list is to tell of them
+		else
+			viewer->named_serial = viewer->guests_serial;
+		count -= count < viewer->guest_count ? count : viewer->guest_count;
+	}
+}
+
+void
+viewers_let_in(struct viewers *viewers)
+{
+	for (struct viewer *viewer = viewers->first, *next; viewer; viewer = next) {
+		next = viewer->next;
+		if (viewer->state == VIEWER_ASKED && viewer->named)
+			viewer_admit(viewer);
+		else if (viewer->serves && viewer->named_serial)
+			viewer_tell_door(viewer, viewer->named_serial);
+	}
+}
+
+// ---- cuts ---------------------------------------------------------------------------------------
+
+// Who has no name is cut by that by which the host knows them.
+static bool
+is_called(const struct viewer *viewer, const struct view_cut *cut)
+{
+	const struct viewers_source *source = &viewer->viewers->source;
+	struct view_person person = *viewer->person;
+
+	if (!*person.name && !viewer->host && source->call)
+		source->call(source->user, &person);
+	return view_cut_matches(cut, &person);
+}
+
 // An edge that serves others is told whom to cut, and stays itself unless it is named.
 static bool
 is_meant(const struct viewer *viewer, const struct view_cut *cut)
@@ -91,7 +197,7 @@ is_meant(const struct viewer *viewer, const struct view_cut *cut)
 		       viewer->state == VIEWER_ASKED;
 	bool asks = viewer->state == VIEWER_QUERY && !viewer->host;
 
-	return (watches || asks) && view_cut_matches(cut, viewer->person);
+	return (watches || asks) && is_called(viewer, cut);
 }
 
 size_t
@@ -148,7 +254,7 @@ viewers_people(const struct viewers *viewers, size_t *count)
 		abort();
 	*count = 0;
 	for (const struct viewer *viewer = viewers->first; viewer; viewer = viewer->next) {
-		if (viewer->state != VIEWER_VIEW || *count == LIMIT_PEOPLE)
+		if (!is_told_of(viewer) || *count == LIMIT_PEOPLE)
 			continue;
 		people[*count] = person_of(viewers, viewer, NULL);
 		people[*count].fps10 = fps_tenths(&viewer->fps, now);

@@ -63,9 +63,12 @@ struct viewer {
 	bool serves;   // others: it has told who they are
 	struct view_person *guests; // owned: who watches through it
 	size_t guest_count;
-	struct buf orders; // owned: VIEW_GUEST_CUT for it, not yet sent
-	struct fps fps;    // of what it says it has shown
-	uint64_t printed;  // bytes of the program's before it came
+	uint64_t guests_serial; // of that list,
+	uint64_t named_serial;  // and of that which viewers_named() was about
+	bool named;             // itself was, too
+	struct buf orders;      // owned: VIEW_GUEST_CUT and VIEW_DOOR for it, not yet sent
+	struct fps fps;         // of what it says it has shown
+	uint64_t printed;       // bytes of the program's before it came
 };
 
 // Who watched through an edge that has gone: if it comes back, they were in before.
@@ -99,6 +102,7 @@ struct viewers {
 	uint8_t holder_token[GRANT_TOKEN];      // what it was given
 	struct input_modes modes;               // that it was told
 	const struct orders *host_orders;       // borrowed; NULL: none
+	bool far, shut;                         // viewers_door() says how the door stands
 	char said[LIMIT_TEXT + 1];              // the notice that they lead to
 	struct blob *notice;                    // the last there was, or NULL
 	struct bucket reading[VIEWERS_BUCKETS]; // lines of history, likewise
@@ -172,6 +176,12 @@ size_t viewers_of(const struct viewers *viewers, uid_t uid);
 uint64_t viewers_printed(const struct viewers *viewers);
 // VIEW_GUESTS: who watches through this edge, which must be the host's.
 void viewer_on_guests(struct viewer *viewer, const struct msg *msg);
+// VIEW_DOOR, if it is an edge that may serve others: those of the list with this number have been judged.
+void viewer_tell_door(struct viewer *viewer, uint64_t serial);
+// To all of them.
+void viewers_tell_door(struct viewers *viewers);
+// Holds the guests that it has told of now to the host's orders; `before`: those of the last list.
+void viewer_judge_guests(struct viewer *viewer, const struct view_person *before, size_t count);
 // It goes, and its guests are remembered.
 void viewers_left_edge(struct viewers *viewers, struct viewer *viewer);
 // Sends away those of one account that is neither the host's nor the guests'. Returns how many watched.

@@ -17,8 +17,10 @@ is_self(const struct viewer *viewer)
 enum orders_verdict
 viewers_judge(const struct viewers *viewers, const struct viewer *viewer, bool was_in)
 {
-	if (!viewers->host_orders || is_self(viewer))
+	if (is_self(viewer))
 		return VERDICT_IN;
+	if (!viewers->host_orders)
+		return viewers->shut ? VERDICT_ASK : VERDICT_IN;
 	return orders_judge(viewers->host_orders, viewer->person, was_in);
 }
 
@@ -286,7 +288,12 @@ say(struct viewers *viewers)
 void
 viewers_order(struct viewers *viewers, const struct orders *orders)
 {
+	bool shut = !orders_open(orders), same = shut == viewers->shut;
+
 	viewers->host_orders = orders;
+	viewers->shut = shut;
+	if (!same)
+		viewers_tell_door(viewers);
 	blob_unref(viewers->asked); // it may show what is not to be seen any more
 	viewers->asked = NULL;
 	for (struct viewer *viewer = viewers->first, *next; viewer; viewer = next) {

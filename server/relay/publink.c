@@ -84,7 +84,7 @@ static enum publink_event
 on_guests(struct publink *link, const struct msg *msg, struct view_bye *bye)
 {
 	free(link->guests);
-	return view_guests_get(msg, &link->guests, &link->guest_count)
+	return view_guests_get(msg, &link->serial, &link->guests, &link->guest_count)
 		   ? PUBLINK_GUESTS
 		   : broken(bye, "the relay sent a broken list of guests");
 }

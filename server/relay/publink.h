@@ -19,6 +19,7 @@ struct publink {
 	char name[LIMIT_NAME + 1];  // as the relay calls the session, once it is open
 	struct view_person *guests; // owned: the last PUBLINK_GUESTS
 	size_t guest_count;
+	uint64_t serial; // of that list
 };
 
 enum publink_event {

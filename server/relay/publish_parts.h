@@ -76,6 +76,7 @@ struct publish {
 	struct view_bye bye; // how
 	uint32_t random;
 	size_t guests;
+	bool shut;            // the door, as the mirror said last
 	bool left;            // the session
 	bool published, over; // over: the loop ends
 	bool broken;          // another process is to go on

@@ -190,6 +190,16 @@ on_cut(void *user, const struct view_cut *cut)
 }
 
 static void
+on_door(void *user, const struct view_door *door)
+{
+	struct publish *publish = user;
+
+	if (publish->live && (publish->shut || !door->open))
+		linksend_door(&publish->live->link.send, door);
+	publish->shut = !door->open;
+}
+
+static void
 on_history(void *user, const struct msg *msg)
 {
 	publish_history_take(user, msg);
@@ -265,6 +275,7 @@ publish_prepare(struct publish *publish)
 	    .notice = on_notice,
 	    .history = on_history,
 	    .cut = on_cut,
+	    .door = on_door,
 	    .grant = on_grant,
 	    .end = on_end,
 	    .turn = on_turn};
@@ -295,7 +306,7 @@ publish_prepare(struct publish *publish)
 	strcpy(hello.via, "publish");
 	memcpy(hello.from, publish->stay->invite, sizeof(hello.from));
 	upstream_init(&publish->up, &publish->loop, publish->options->path, &hello, &sink);
-	upstream_guests(&publish->up, NULL, 0); // says that there may be some
+	upstream_guests(&publish->up, 0, NULL, 0); // says that there may be some
 	return true;
 }
 

@@ -137,6 +137,8 @@ on_open(struct way *way)
 	publish->sent_us = now_us();
 	publish->guests = 0;
 	publish_history_restart(publish);
+	if (publish->shut) // before the first frame, which says else that it is open
+		linksend_door(send, &(struct view_door){0});
 	if (publish->screen)
 		linksend_show(send, publish->screen);
 	if (*publish->notice)
@@ -160,7 +162,7 @@ on_guests(struct way *way)
 	for (size_t i = 0; i < link->guest_count; i++)
 		strcpy(link->guests[i].via, "relay");
 	if (!publish->end_us)
-		upstream_guests(&publish->up, link->guests, link->guest_count);
+		upstream_guests(&publish->up, link->serial, link->guests, link->guest_count);
 }
 
 // The relay has spoken for good: it lets the session go, or takes it from nobody here. Unless it

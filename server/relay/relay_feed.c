@@ -76,11 +76,13 @@ feed_bye(struct feed *feed, int status, const char *text)
 	write_out(feed);
 }
 
-void
-feed_guests(struct feed *feed, const struct view_person *people, size_t count)
+size_t
+feed_guests(struct feed *feed, uint64_t serial, const struct view_person *people, size_t count)
 {
-	view_guests_put(&feed->bytes, LINK_GUESTS, people, count);
+	size_t put = view_guests_put(&feed->bytes, LINK_GUESTS, serial, people, count);
+
 	write_out(feed);
+	return put;
 }
 
 void
@@ -132,6 +134,7 @@ on_event(struct feed *feed, enum linkrecv_event event, const struct view_bye *by
 		if (relay->viewers)
 			viewers_cut(relay->viewers, &feed->recv.cut);
 		break;
+	case LINKRECV_DOOR: relay_door(relay, &feed->recv.door); break;
 	case LINKRECV_BYE: relay_end(relay, bye->status, bye->text); break;
 	case LINKRECV_HISTORY:
 		if (relay_history_take(relay, &feed->recv.history))

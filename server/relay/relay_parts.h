@@ -50,6 +50,9 @@ struct relay {
 	uint64_t came_at, beat_ms; // the last frame; the next comes within this, if anybody watches
 	uint64_t lost_at, count_at;     // 0: the link is not lost; when that was told
 	uint64_t guests_at, guests_due; // the last list of guests; the next, or 0
+	uint64_t guests_serial;         // of the last
+	bool guests_asked;              // with it: who waits is let in once the host has seen it
+	bool shut, heard;               // the host's door; the live link has said how it stands
 	uint64_t first_due;             // viewers are taken in even without a screen; or UINT64_MAX
 	uint64_t end_at;                // 0: not yet
 	struct relay_history history;
@@ -67,6 +70,7 @@ void relay_tell(struct relay *relay);     // the line over the screen, if it is 
 void relay_left(struct relay *relay);     // a feed has been closed
 void relay_chosen(struct relay *relay, struct feed *feed);
 void relay_show(struct relay *relay, struct screen *screen);
+void relay_door(struct relay *relay, const struct view_door *door);
 void relay_end(struct relay *relay, int status, const char *text);
 
 // relay_feed.c. Takes the fds; NULL (and they are still the caller's): there is no place, or they
@@ -75,7 +79,9 @@ struct feed *feed_new(struct relay *relay, int in_fd, int out_fd, uint64_t since
 void feed_hello(struct feed *feed); // the first words: what we have
 void feed_close(struct feed *feed);
 void feed_bye(struct feed *feed, int status, const char *text); // the last words, then closes
-void feed_guests(struct feed *feed, const struct view_person *people, size_t count);
+// Returns how many the list has room for.
+size_t feed_guests(
+    struct feed *feed, uint64_t serial, const struct view_person *people, size_t count);
 void feed_ask(struct feed *feed, const struct view_history_ask *ask);
 uint64_t feed_due(const struct feed *feed); // when feed_act() is to be called: an ACK, or the end
 void feed_act(struct feed *feed);

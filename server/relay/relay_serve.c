@@ -19,11 +19,12 @@
 
 #define FIRST_ROWS 24 // of the blank screen that is shown if none comes
 #define FIRST_COLS 80
-#define FIRST_MS 2000       // until it is, where another process served the session before
-#define COUNT_MS 1000       // how often the notice counts on
-#define GUESTS_MS 2000      // no more than one list of guests in so long,
-#define GUESTS_OLD_MS 60000 // and one after so long, for what it says of their lines
-#define GOODBYE_MS 1000     // for viewers to take their last frame
+#define FIRST_MS 2000         // until it is, where another process served the session before
+#define COUNT_MS 1000         // how often the notice counts on
+#define GUESTS_MS 2000        // no more than one list of guests in so long,
+#define GUESTS_OLD_MS 60000   // and one after so long, for what it says of their lines
+#define GUESTS_AGAIN_MS 10000 // while the door is shut, for the host to answer to one
+#define GOODBYE_MS 1000       // for viewers to take their last frame
 #define NEVER UINT64_MAX
 
 static uint64_t
@@ -93,6 +94,17 @@ on_event(void *user, enum event event, const struct view_person *person)
 		relay_control_take_back(user);
 }
 
+static void
+on_call(void *user, struct view_person *person)
+{
+	const struct relay_claim *claim = ((struct relay *)user)->claim;
+
+	if (person->uid == claim->session.owner)
+		strcpy(person->name, claim->host);
+	else
+		snprintf(person->name, sizeof(person->name), "uid %u", (unsigned)person->uid);
+}
+
 // From the first screen on; until then viewers wait in the backlog.
 static void
 start_viewers(struct relay *relay)
@@ -108,6 +120,7 @@ start_viewers(struct relay *relay)
 	    .count = on_count,
 	    .event = on_event,
 	    .guests = on_guests,
+	    .call = on_call,
 	    .user = relay};
 
 	if (relay->viewers)
@@ -117,6 +130,7 @@ start_viewers(struct relay *relay)
 	relay->viewers = viewers_new(&relay->loop, claim->view_fd, &session, &source);
 	if (!relay->viewers)
 		abort(); // a listening socket of our own
+	viewers_door(relay->viewers, !relay->shut);
 	relay->first_due = NEVER;
 	relay_tell(relay);
 }
@@ -187,6 +201,29 @@ relay_left(struct relay *relay)
 		relay_end(relay, EX_UNAVAILABLE, "");
 }
 
+// Nobody new sees anything before the host has had the list that names them; one list at a time.
+void
+relay_door(struct relay *relay, const struct view_door *door)
+{
+	relay->heard = true;
+	relay->shut = !door->open;
+	if (!relay->viewers)
+		return;
+	viewers_door(relay->viewers, door->open);
+	if (relay->guests_asked && (door->open || door->serial == relay->guests_serial)) {
+		relay->guests_asked = false;
+		viewers_let_in(relay->viewers);
+	}
+}
+
+// Until the publisher of this link says how its door stands. Who was in stays.
+static void
+shut_door(struct relay *relay)
+{
+	relay_door(relay, &(struct view_door){0});
+	relay->heard = relay->guests_asked = false;
+}
+
 // The publisher sends on this one.
 void
 relay_chosen(struct relay *relay, struct feed *feed)
@@ -202,7 +239,8 @@ relay_chosen(struct relay *relay, struct feed *feed)
 	relay->said[0] = '\0'; // the publisher says it again
 	relay->came_at = relay->now;
 	relay->beat_ms = LIMIT_PUBLISH_BEAT_MS;
-	relay->guests_due = relay->watched ? relay->now : 0;
+	shut_door(relay);
+	relay->guests_due = relay->viewers && !viewers_gone(relay->viewers) ? relay->now : 0;
 	if (relay->lost_at)
 		found(relay);
 	relay_history_restart(relay);
@@ -225,6 +263,8 @@ relay_show(struct relay *relay, struct screen *screen)
 		want_guests(relay, GUESTS_OLD_MS);
 	relay->screen = screen_ref(screen);
 	start_viewers(relay);
+	if (!relay->heard) // who shuts the door says so first
+		relay_door(relay, &(struct view_door){.open = true});
 	viewers_show(relay->viewers, screen);
 	screen_unref(old);
 }
@@ -244,7 +284,7 @@ static void
 send_guests(struct relay *relay)
 {
 	struct view_person *people;
-	size_t count;
+	size_t count, put;
 
 	relay->guests_at = relay->now;
 	relay->guests_due = 0;
@@ -255,14 +295,24 @@ send_guests(struct relay *relay)
 		if (*people[i].name)
 			continue;
 		people[i].pair = false; // the host has no word for whom it would lend to
-		if (people[i].uid == relay->claim->session.owner)
-			strcpy(people[i].name, relay->claim->host);
-		else
-			snprintf(people[i].name, sizeof(people[i].name), "uid %u",
-			    (unsigned)people[i].uid);
+		on_call(relay, &people[i]);
 	}
-	feed_guests(relay->live, people, count);
+	put = feed_guests(relay->live, ++relay->guests_serial, people, count);
+	relay->guests_asked = relay->shut;
+	if (relay->shut)
+		viewers_named(relay->viewers, put);
 	free(people);
+}
+
+// One list at a time waits for an answer; one on its way to the mirror may be lost.
+static uint64_t
+list_due(const struct relay *relay)
+{
+	if (!relay->live)
+		return NEVER;
+	if (relay->guests_asked)
+		return relay->guests_at + GUESTS_AGAIN_MS;
+	return relay->guests_due ? relay->guests_due : NEVER;
 }
 
 static uint64_t
@@ -279,8 +329,7 @@ next_due(const struct relay *relay)
 		if (relay->watched)
 			due = earlier(due, relay->count_at + COUNT_MS);
 	}
-	if (relay->guests_due && relay->live)
-		due = earlier(due, relay->guests_due);
+	due = earlier(due, list_due(relay));
 	for (size_t i = 0; i < RELAY_FEEDS; i++) {
 		if (relay->feed[i])
 			due = earlier(due, feed_due(relay->feed[i]));
@@ -306,7 +355,7 @@ do_due(struct relay *relay)
 	if (relay->seeks)
 		relay_history_seek(relay);
 	relay->seeks = false;
-	if (relay->guests_due && relay->guests_due <= now && relay->live)
+	if (list_due(relay) <= now)
 		send_guests(relay);
 	for (size_t i = 0; i < RELAY_FEEDS; i++) {
 		if (relay->feed[i] && feed_due(relay->feed[i]) <= now)
@@ -364,6 +413,8 @@ relay_serve(const struct relay_claim *claim)
 
 	relay.claim = claim;
 	relay.since = claim->who.since;
+	relay.guests_serial = uv_hrtime() / 1000; // none of the process before this one
+	relay.shut = true;
 	if (uv_loop_init(&relay.loop) != 0)
 		return EX_OSERR;
 	uv_timer_init(&relay.loop, &relay.timer);

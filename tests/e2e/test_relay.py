@@ -299,6 +299,101 @@ def test_the_hosts_orders_hold_for_a_relays_guests(mirrord, relay, way, terminal
     assert alice.wait_exit() != 0
 
 
+def newcomer(relay, name):
+    peer = wire.Peer.connect(relay.rundir / "mirrord" / "s.view")
+    peer.send(wire.hello(name=name))
+    return peer
+
+
+def relay_is_shut(relay):
+    rig.wait_until(lambda: b"waiting for the host" in newcomer(relay, "probe").wait(wire.FRAME))
+
+
+def shows(peer, text, deadline_s=rig.DEADLINE_S):
+    """All that it has been sent until a frame says this."""
+    got = []
+    while not got or text not in got[-1]:
+        got.append(peer.wait(wire.FRAME, deadline_s))
+    return b"".join(got)
+
+
+def stopped_publisher(mirrord):
+    pid = next(person["pid"] for person in who(mirrord) if person["via"] == "publish")
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+def test_nobody_sees_a_screen_at_a_relay_before_the_host_has_answered(mirrord, relay, way):
+    """The answer is held back on its way; until it comes there is a curtain, and nothing else."""
+    cat(mirrord)
+    publish(mirrord, way)
+    same(mirrord, relay)
+    mirrord.run("lock", "s")
+    relay_is_shut(relay)
+    publisher = stopped_publisher(mirrord)
+    eve = newcomer(relay, "eve")
+    first = eve.wait(wire.FRAME)
+    eve.send(wire.message(wire.KEY) + wire.message(wire.HISTORY, wire.varint(0) + wire.varint(9)))
+    assert b"waiting for the host" in first and b"waiting for the host" in eve.wait(wire.FRAME)
+    assert eve.silent(2.5)  # a list of guests has gone out
+    os.kill(publisher, signal.SIGCONT)
+    rest = eve.wait_closed()
+    assert [kind for kind, _ in rest if kind != wire.NOTICE] == [wire.BYE]
+    assert rest[-1][1][0] == 77
+    mirrord.run("unlock", "s")
+    rig.wait_until(lambda: b"ready" in newcomer(relay, "eve").wait(wire.FRAME))
+
+
+def test_whom_the_host_lets_in_sees_a_relays_screen_after_that(mirrord, relay, way):
+    cat(mirrord)
+    publish(mirrord, way)
+    same(mirrord, relay)
+    mirrord.run("lock", "--ask", "s")
+    relay_is_shut(relay)
+    bob = newcomer(relay, "bob")
+    assert b"ready" not in bob.wait_closed()[-1][1]
+    rig.wait_until(lambda: mirrord.run("admit", "-n", "s", "bob", check=False).returncode == 0)
+    publisher = stopped_publisher(mirrord)
+    bob = newcomer(relay, "bob")
+    assert b"waiting for the host" in bob.wait(wire.FRAME) and bob.silent(0.5)
+    os.kill(publisher, signal.SIGCONT)
+    assert b"waiting" not in shows(bob, b"ready")
+
+
+def test_what_is_published_before_the_host_says_yes_shows_nobody_a_screen(mirrord, relay, way):
+    cat(mirrord)
+    mirrord.run("lock", "--ask", "s")
+    publish(mirrord, way)  # has to be let in itself
+    eve = newcomer(relay, "eve")
+    assert b"waiting for the host" in eve.wait(wire.FRAME)
+    rig.wait_until(
+        lambda: mirrord.run("admit", "-n", "s", "me@relay", check=False).returncode == 0)
+    rest = eve.wait_closed()
+    assert b"ready" not in b"".join(data for _, data in rest) and rest[-1][0] == wire.BYE
+
+
+def test_a_lock_holds_while_a_link_is_lost_and_after(mirrord, relay, way):
+    cat(mirrord)
+    publish(mirrord, way)
+    alice = newcomer(relay, "alice")
+    shows(alice, b"ready")
+    rig.wait_until(lambda: "alice" in [person["name"] for person in who(mirrord)])
+    mirrord.run("lock", "s")
+    relay_is_shut(relay)
+    (mirrord.folder / "down").touch()
+    rig.kill_quietly(live_link(mirrord.folder))
+    told(alice, HOST_LOST)
+    eve = newcomer(relay, "eve")
+    assert b"waiting for the host" in eve.wait(wire.FRAME)
+    (mirrord.folder / "down").unlink()
+    told(alice, "")
+    rest = eve.wait_closed()
+    assert wire.FRAME not in [kind for kind, _ in rest] and rest[-1][1][0] == 77
+    late = newcomer(relay, "late").wait_closed()
+    assert not [data for kind, data in late if kind == wire.FRAME and b"waiting" not in data]
+    assert not alice.closed
+
+
 def test_a_lock_holds_for_more_guests_than_a_socket_takes_orders_for(mirrord):
     """An edge that went with its orders would come back, and be believed that all were in before."""
     cat(mirrord)
@@ -306,7 +401,7 @@ def test_a_lock_holds_for_more_guests_than_a_socket_takes_orders_for(mirrord):
     edge.send(wire.hello())
     edge.wait(wire.FRAME)
     mirrord.run("lock", "s")
-    edge.send(wire.message(0x08, wire.varint(1000) + b"".join(
+    edge.send(wire.message(0x08, wire.varint(1) + wire.varint(1000) + b"".join(
         wire.text(f"g{i}") + wire.text("") + wire.text("relay") + wire.text("k" * 120)
         + bytes(12) for i in range(1000))))
     mirrord.run("who", "s")  # it has been read

@@ -3,13 +3,15 @@
 
 import itertools
 import json
+import os
 import re
+import signal
 
 import pytest
 import rig
 import webpage
 from gateway import refused, start, talk  # noqa: F401  (some are fixtures)
-from webpage import JOINED, START, Page, Socket, get
+from webpage import JOINED, NOTICE, START, Page, Socket, get
 
 
 @pytest.mark.core
@@ -163,4 +165,28 @@ def test_nobody_gets_into_a_locked_session_through_the_gateway(mirrord, start, t
     assert eve.bye() == webpage.SENT_AWAY
     talk("bob stays")
     bob.wait_text("bob stays")
+    bob.close()
+
+
+def test_nobody_sees_a_screen_at_the_gateway_before_the_host_has_answered(mirrord, start, talk):
+    """The answer is held back: the mirror is stopped when the page comes, and goes on later."""
+    gateway = start()
+    bob = gateway.page(gateway.invite("--name=bob"))
+    bob.wait(START)
+    rig.wait_until(lambda: b"bob" in mirrord.run("who").stdout)
+    mirrord.run("lock")
+    token, other = gateway.invite("--name=eve"), gateway.invite("--name=ann")
+    mirror = mirrord.mirror_pid(mirrord.sessions()[0])
+    os.kill(mirror, signal.SIGSTOP)
+    try:
+        eve = gateway.page(token)
+        eve.wait(NOTICE)
+    finally:
+        os.kill(mirror, signal.SIGCONT)
+    assert eve.bye() == webpage.SENT_AWAY
+    assert not eve.frames
+    mirrord.run("unlock")
+    ann = gateway.page(other)
+    ann.wait(START)
+    ann.close()
     bob.close()

@@ -264,6 +264,8 @@ take_message(struct replica *replica, const struct msg *msg)
 	struct reader reader = {.data = msg->data, .len = msg->len};
 	struct view_person person, *people;
 	struct view_cut cut;
+	struct view_door door;
+	uint64_t serial;
 	size_t count;
 	struct view_history history;
 	struct view_status status;
@@ -281,7 +283,9 @@ take_message(struct replica *replica, const struct msg *msg)
 		abort();
 	if (view_cut_get(msg, &cut) && !view_text_clean(cut.key, strlen(cut.key)))
 		abort();
-	if (view_guests_get(msg, &people, &count) && count && !people)
+	if (view_door_get(msg, &door) && door.open && msg->data[0] != 1)
+		abort();
+	if (view_guests_get(msg, &serial, &people, &count) && count && !people)
 		abort();
 	free(people);
 	if (view_hello_get(msg, &hello) && !view_text_clean(hello.name, strlen(hello.name)))

@@ -228,13 +228,18 @@ guests_and_who_is_cut_go_their_ways(void **state)
 	struct view_bye bye;
 	(void)state;
 
-	view_guests_put(&pair.down, LINK_GUESTS, &alice, 1);
+	view_guests_put(&pair.down, LINK_GUESTS, 7, &alice, 1);
 	assert_int_equal(hear(&pair), PUBLINK_GUESTS);
 	assert_int_equal(pair.link.guest_count, 1);
 	assert_string_equal(pair.link.guests[0].name, "alice");
 	linksend_cut(&pair.link.send, &cut);
 	assert_int_equal(carry(&pair, &bye), LINKRECV_CUT);
 	assert_string_equal(pair.recv.cut.name, "alice");
+	assert_int_equal(pair.link.serial, 7);
+	linksend_door(&pair.link.send, &(struct view_door){.serial = 7});
+	assert_int_equal(carry(&pair, &bye), LINKRECV_DOOR);
+	assert_false(pair.recv.door.open);
+	assert_int_equal(pair.recv.door.serial, 7);
 	linksend_bye(&pair.link.send, 0, "the session has ended");
 	assert_int_equal(carry(&pair, &bye), LINKRECV_BYE);
 	assert_string_equal(bye.text, "the session has ended");

@@ -217,7 +217,7 @@ guests_of_an_edge_are_listed_and_can_be_cut_there(void **state)
 	size_t count;
 	(void)state;
 
-	view_guests_put(&out, VIEW_GUESTS, guests, 2);
+	view_guests_put(&out, VIEW_GUESTS, 1, guests, 2);
 	say(served, &edge, &out);
 	people = viewers_people(served->viewers, &count);
 	assert_int_equal(count, 4);
@@ -234,7 +234,7 @@ guests_of_an_edge_are_listed_and_can_be_cut_there(void **state)
 			assert_true(view_cut_get(&msg, &got));
 	assert_string_equal(got.name, "alice");
 	assert_string_equal(got.key, "");
-	view_guests_put(&out, VIEW_GUESTS, NULL, 0);
+	view_guests_put(&out, VIEW_GUESTS, 1, NULL, 0);
 	say(served, &edge, &out);
 	free(viewers_people(served->viewers, &count));
 	assert_int_equal(count, 2);
@@ -275,13 +275,13 @@ guests_of_an_edge_are_under_the_hosts_orders(void **state)
 	(void)state;
 
 	viewers_order(served->viewers, &orders);
-	view_guests_put(&out, VIEW_GUESTS, guests, 2);
+	view_guests_put(&out, VIEW_GUESTS, 1, guests, 2);
 	say(served, &edge, &out);
 	cuts_of(served, &edge, names);
 	assert_string_equal(names, "");
 	orders.locked = true;
 	viewers_order(served->viewers, &orders);
-	view_guests_put(&out, VIEW_GUESTS, guests, 4);
+	view_guests_put(&out, VIEW_GUESTS, 1, guests, 4);
 	say(served, &edge, &out);
 	cuts_of(served, &edge, names);
 	assert_string_equal(names, "carol,"); // who were in stay
@@ -291,6 +291,102 @@ guests_of_an_edge_are_under_the_hosts_orders(void **state)
 	cuts_of(served, &edge, names);
 	assert_string_equal(names, "alice,");
 	viewclient_close(&edge);
+	turn(served);
+}
+
+// What the edge is told since the last time: a letter for each message. D and d: a door that is open, or is
+// not; serial: of the last of these.
+static void
+heard_by(struct served *served, struct viewclient *edge, char letters[64], uint64_t *serial)
+{
+	static const char known[] = {[VIEW_FRAME] = 'f', [VIEW_GUEST_CUT] = 'c', [VIEW_DOOR] = 'd'};
+	struct view_door door;
+	struct view_bye bye;
+	struct msg msg;
+	size_t len = 0;
+
+	turn(served);
+	viewclient_read(edge);
+	while (viewclient_next(edge, &msg, &bye) == VIEWCLIENT_MSG && len < 63) {
+		letters[len] = msg.type < sizeof(known) ? known[msg.type] : 0;
+		if (msg.type == VIEW_DOOR) {
+			assert_true(view_door_get(&msg, &door));
+			*serial = door.serial;
+			letters[len] = door.open ? 'D' : 'd';
+		}
+		len += letters[len] != 0;
+	}
+	letters[len] = '\0';
+}
+
+static void
+an_edge_hears_of_a_door_that_is_shut_and_of_no_other(void **state)
+{
+	static struct orders orders;
+	struct view_person guests[] = {{.name = "alice"}, {.name = "bob"}};
+	struct served *served = served_new();
+	struct viewclient edge = join(served), late;
+	struct buf out = {0};
+	uint64_t serial = 99;
+	char letters[64];
+	(void)state;
+
+	viewers_order(served->viewers, &orders);
+	view_guests_put(&out, VIEW_GUESTS, 5, guests, 1);
+	say(served, &edge, &out);
+	heard_by(served, &edge, letters, &serial);
+	assert_string_equal(letters, "f");
+	orders.locked = true;
+	viewers_order(served->viewers, &orders);
+	heard_by(served, &edge, letters, &serial);
+	assert_string_equal(letters, "d");
+	assert_int_equal(serial, 5);
+	view_guests_put(&out, VIEW_GUESTS, 6, guests, 2);
+	say(served, &edge, &out);
+	heard_by(served, &edge, letters, &serial);
+	assert_string_equal(letters, "cd"); // who is cut is so before the others come in
+	assert_int_equal(serial, 6);
+	late = join(served);
+	heard_by(served, &late, letters, &serial);
+	assert_string_equal(letters, "df"); // before it has anything to show
+	assert_int_equal(serial, 0);
+	orders.locked = false;
+	viewers_order(served->viewers, &orders);
+	heard_by(served, &edge, letters, &serial);
+	assert_string_equal(letters, "D");
+	viewclient_close(&edge);
+	viewclient_close(&late);
+	turn(served);
+}
+
+// A relay's: the host's answer counts for those alone whom the list named.
+static void
+whoever_comes_to_a_door_that_is_shut_far_away_waits(void **state)
+{
+	struct served *served = served_new();
+	struct viewclient alice, bob;
+	uint64_t serial = 0;
+	char letters[64];
+	size_t count;
+	(void)state;
+
+	viewers_door(served->viewers, false);
+	alice = join_as(served, VIEW_ROLE_VIEW, "alice", "");
+	free(viewers_people(served->viewers, &count));
+	assert_int_equal(count, 1);
+	viewers_named(served->viewers, count);
+	bob = join_as(served, VIEW_ROLE_VIEW, "bob", "");
+	assert_int_equal(viewers_count(served->viewers), 0);
+	viewers_let_in(served->viewers);
+	assert_int_equal(viewers_count(served->viewers), 1);
+	heard_by(served, &alice, letters, &serial);
+	assert_string_equal(letters, "dfdf"); // the curtain, and the screen
+	heard_by(served, &bob, letters, &serial);
+	assert_string_equal(letters, "df");
+	viewers_door(served->viewers, true);
+	assert_int_equal(viewers_count(served->viewers), 2);
+	viewclient_close(&alice);
+	viewclient_close(&bob);
 	turn(served);
 }
 
@@ -308,18 +404,18 @@ an_edge_that_comes_again_brings_nobody_in_under_a_lock(void **state)
 	(void)state;
 
 	viewers_order(served->viewers, &orders);
-	view_guests_put(&out, VIEW_GUESTS, guests, 1);
+	view_guests_put(&out, VIEW_GUESTS, 1, guests, 1);
 	say(served, &edge, &out);
 	orders.locked = true;
 	viewers_order(served->viewers, &orders);
-	view_guests_put(&out, VIEW_GUESTS, guests, 2);
+	view_guests_put(&out, VIEW_GUESTS, 1, guests, 2);
 	say(served, &edge, &out);
 	cuts_of(served, &edge, names);
 	assert_string_equal(names, "bob,");
 	viewclient_close(&edge);
 	turn(served);
 	edge = join_as(served, VIEW_ROLE_BACK, "me@relay", "");
-	view_guests_put(&out, VIEW_GUESTS, guests, 3);
+	view_guests_put(&out, VIEW_GUESTS, 1, guests, 3);
 	say(served, &edge, &out);
 	cuts_of(served, &edge, names);
 	assert_true(strcmp(names, "bob,carol,") == 0 || strcmp(names, "carol,bob,") == 0);
@@ -329,9 +425,9 @@ an_edge_that_comes_again_brings_nobody_in_under_a_lock(void **state)
 	served = served_new();
 	viewers_order(served->viewers, &orders);
 	edge = join_as(served, VIEW_ROLE_BACK, "me@relay", "");
-	view_guests_put(&out, VIEW_GUESTS, NULL, 0);
+	view_guests_put(&out, VIEW_GUESTS, 1, NULL, 0);
 	say(served, &edge, &out);
-	view_guests_put(&out, VIEW_GUESTS, guests, 1);
+	view_guests_put(&out, VIEW_GUESTS, 1, guests, 1);
 	say(served, &edge, &out);
 	cuts_of(served, &edge, names);
 	assert_string_equal(names, "alice,");
@@ -345,6 +441,7 @@ a_list_of_guests_is_cut_where_the_message_ends(void **state)
 {
 	static struct view_person guests[LIMIT_GUESTS + 1];
 	struct view_person *people;
+	uint64_t serial;
 	struct buf out = {0};
 	struct msg msg;
 	size_t count, used = 0;
@@ -354,9 +451,9 @@ a_list_of_guests_is_cut_where_the_message_ends(void **state)
 		memset(guests[i].key, 'k', LIMIT_TEXT);
 	for (int i = 0; i < 2; i++) {
 		used = 0;
-		view_guests_put(&out, VIEW_GUESTS, guests, LIMIT_GUESTS + 1);
+		view_guests_put(&out, VIEW_GUESTS, 1, guests, LIMIT_GUESTS + 1);
 		assert_int_equal(msg_get(&out, &used, LIMIT_GUESTS_BYTES, &msg), MSG_ONE);
-		assert_true(view_guests_get(&msg, &people, &count));
+		assert_true(view_guests_get(&msg, &serial, &people, &count));
 		assert_true(i ? count < LIMIT_GUESTS && count > 100 : count > 100);
 		free(people);
 		buf_fini(&out);
@@ -524,10 +621,10 @@ an_edge_is_told_which_of_its_guests_has_the_keyboard(void **state)
 	struct buf out = {0};
 	(void)state;
 
-	view_guests_put(&out, VIEW_GUESTS, guests, 3);
+	view_guests_put(&out, VIEW_GUESTS, 1, guests, 3);
 	say(served, &web, &out); // one that passes no keyboard on
 	assert_false(viewers_keyboard(served->viewers, &alice, token));
-	view_guests_put(&out, VIEW_GUESTS, guests, 3);
+	view_guests_put(&out, VIEW_GUESTS, 1, guests, 3);
 	say(served, &edge, &out); // and here she comes
 	assert_true(grant_of(served, &edge, &grant) && grant.lent);
 	assert_string_equal(grant.name, "alice");
@@ -544,7 +641,7 @@ an_edge_is_told_which_of_its_guests_has_the_keyboard(void **state)
 	assert_true(viewers_keyboard(served->viewers, &alice, other));
 	assert_true(grant_of(served, &edge, &grant) && grant.lent);
 	assert_memory_equal(grant.token, other, GRANT_TOKEN);
-	view_guests_put(&out, VIEW_GUESTS, guests + 1, 2);
+	view_guests_put(&out, VIEW_GUESTS, 1, guests + 1, 2);
 	say(served, &edge, &out); // she goes
 	assert_true(grant_of(served, &edge, &grant) && !grant.lent);
 	assert_true(!holds(served, 0) && !holds(served, 1) && !holds(served, 2));
@@ -563,6 +660,8 @@ main(void)
 	    cmocka_unit_test(notices_are_not_queued_for_a_viewer_that_does_not_read),
 	    cmocka_unit_test(guests_of_an_edge_are_listed_and_can_be_cut_there),
 	    cmocka_unit_test(guests_of_an_edge_are_under_the_hosts_orders),
+	    cmocka_unit_test(an_edge_hears_of_a_door_that_is_shut_and_of_no_other),
+	    cmocka_unit_test(whoever_comes_to_a_door_that_is_shut_far_away_waits),
 	    cmocka_unit_test(an_edge_that_comes_again_brings_nobody_in_under_a_lock),
 	    cmocka_unit_test(an_edge_is_told_which_of_its_guests_has_the_keyboard),
 	    cmocka_unit_test(a_list_of_guests_is_cut_where_the_message_ends),
