@@ -210,7 +210,10 @@ viewers_cut(struct viewers *viewers, const struct view_cut *cut)
 		if (!is_meant(viewer, cut))
 			continue;
 		count += viewer->state != VIEWER_QUERY;
-		viewer_bye(viewer, EX_NOPERM, "the host has ended your access");
+		viewer_bye(viewer, EX_NOPERM,
+		    viewer->state == VIEWER_ASKED
+			? "the host lets nobody else in, or is being asked: try again in a minute"
+			: "the host has ended your access");
 	}
 	return count + viewers_cut_guests(viewers, cut);
 }

@@ -14,14 +14,26 @@ is_self(const struct viewer *viewer)
 	return viewer->host && !*viewer->person->name;
 }
 
+// The host's own publisher or gateway: those who come through it are judged, one by one.
+static bool
+is_own_edge(const struct viewer *viewer)
+{
+	const char *via = viewer->person->via;
+
+	return viewer->host && (strcmp(via, "publish") == 0 || strcmp(via, "web") == 0);
+}
+
 enum orders_verdict
 viewers_judge(const struct viewers *viewers, const struct viewer *viewer, bool was_in)
 {
+	enum orders_verdict verdict;
+
 	if (is_self(viewer))
 		return VERDICT_IN;
 	if (!viewers->host_orders)
 		return viewers->shut ? VERDICT_ASK : VERDICT_IN;
-	return orders_judge(viewers->host_orders, viewer->person, was_in);
+	verdict = orders_judge(viewers->host_orders, viewer->person, was_in);
+	return verdict != VERDICT_OUT && is_own_edge(viewer) ? VERDICT_IN : verdict;
 }
 
 static void

@@ -360,16 +360,20 @@ def test_whom_the_host_lets_in_sees_a_relays_screen_after_that(mirrord, relay, w
     assert b"waiting" not in shows(bob, b"ready")
 
 
-def test_what_is_published_before_the_host_says_yes_shows_nobody_a_screen(mirrord, relay, way):
+@pytest.mark.parametrize("lock", [["lock"], ["lock", "--ask"]])
+def test_what_is_published_while_nobody_may_come_shows_nobody_a_screen(mirrord, relay, way, lock):
+    """The publisher is the host's own: it is neither asked about nor kept out."""
     cat(mirrord)
-    mirrord.run("lock", "--ask", "s")
-    publish(mirrord, way)  # has to be let in itself
+    mirrord.run(*lock, "s")
+    publish(mirrord, way)
+    relay_is_shut(relay)
     eve = newcomer(relay, "eve")
     assert b"waiting for the host" in eve.wait(wire.FRAME)
-    rig.wait_until(
-        lambda: mirrord.run("admit", "-n", "s", "me@relay", check=False).returncode == 0)
     rest = eve.wait_closed()
     assert b"ready" not in b"".join(data for _, data in rest) and rest[-1][0] == wire.BYE
+    assert b"try again" in rest[-1][1]
+    mirrord.run("unlock", "s")
+    rig.wait_until(lambda: b"ready" in newcomer(relay, "eve").wait(wire.FRAME))
 
 
 def test_a_lock_holds_while_a_link_is_lost_and_after(mirrord, relay, way):
