@@ -188,7 +188,7 @@ linkpace_due(const struct linkpace *pace, uint64_t now_us)
 		return LINKPACE_NEVER;
 	if (!pace->sent)
 		return now_us;
-	due = pace->sent_at + clamp_u64(max_u64(pace->srtt_us / 2, pace->own_us * LINKPACE_SHARE),
+	due = pace->sent_at + clamp_u64(max_u64(pace->srtt_us * LINKPACE_RTT, pace->own_us * LINKPACE_SHARE),
 				  LINKPACE_MIN_US, LINKPACE_MAX_US);
 	if (!on_way)
 		return due;
