@@ -52,6 +52,16 @@ def arguments(summary):
     return parser
 
 
+def subset(quick, title, whole, some):
+    """`some` of the whole with --quick, which says what is left out; else all."""
+    left_out = [str(one) for one in whole if one not in some]
+    if not quick:
+        return list(whole)
+    if left_out:
+        print(f"skipped: {title}, for --quick: {', '.join(left_out)}")
+    return [one for one in whole if one in some]
+
+
 # ---- figures ------------------------------------------------------------------------------------
 
 
