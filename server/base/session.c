@@ -452,8 +452,8 @@ explain_none(const char *name, enum session_scope scope, const char *unsafe, cha
 		snprintf(text, sizeof(text), "%s called \"%.80s\"%s", none, name,
 		    own ? ": `" MIRRORD_NAME " list` shows yours" : "");
 	else
-		snprintf(text, sizeof(text), "%s%s", none,
-		    own ? ": `" MIRRORD_NAME "` starts one" : "");
+		snprintf(
+		    text, sizeof(text), "%s%s", none, own ? ": `" MIRRORD_NAME "` starts one" : "");
 	memcpy(why, text, sizeof(text));
 	return *unsafe ? EX_NOPERM : EX_UNAVAILABLE;
 }

@@ -188,8 +188,9 @@ linkpace_due(const struct linkpace *pace, uint64_t now_us)
 		return LINKPACE_NEVER;
 	if (!pace->sent)
 		return now_us;
-	due = pace->sent_at + clamp_u64(max_u64(pace->srtt_us * LINKPACE_RTT, pace->own_us * LINKPACE_SHARE),
-				  LINKPACE_MIN_US, LINKPACE_MAX_US);
+	due = pace->sent_at +
+	      clamp_u64(max_u64(pace->srtt_us * LINKPACE_RTT, pace->own_us * LINKPACE_SHARE),
+		  LINKPACE_MIN_US, LINKPACE_MAX_US);
 	if (!on_way)
 		return due;
 	if (!pace->rate || pace->step || linkpace_full(pace))

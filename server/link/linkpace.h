@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 // In microseconds and bytes. Reasons: design.md, "Pacing".
-#define LINKPACE_RTT 9 / 16       // of a round trip from one frame to the next, at least,
+#define LINKPACE_RTT 9 / 16 // of a round trip from one frame to the next, at least,
 #define LINKPACE_MIN_US 16000
 #define LINKPACE_MAX_US 250000    // within these
 #define LINKPACE_SHARE 5 / 2      // nor than so often the time that the link took for that

@@ -70,8 +70,8 @@ void viewers_order(struct viewers *viewers, const struct orders *orders);
 // The request for history that has waited longest for an answer from afar. False: there is none.
 bool viewers_sought(const struct viewers *viewers, struct view_history_ask *ask);
 // Answers all who have asked this.
-void viewers_answer(struct viewers *viewers, const struct view_history_ask *ask,
-    const struct view_history *answer);
+void viewers_answer(
+    struct viewers *viewers, const struct view_history_ask *ask, const struct view_history *answer);
 // Lines of history before this one (of all that ever were) are not to be read.
 void viewers_history_from(struct viewers *viewers, uint64_t line);
 // Lends the keyboard to this viewer, or this one of an edge's guests, if they are there and may have it;

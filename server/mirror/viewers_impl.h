@@ -56,8 +56,9 @@ struct viewer {
 	struct blob *last;    // its last words, behind `pending`; a reference, or NULL
 	bool asks;            // for lines of history: answered when nothing else is to be sent
 	struct view_history_ask ask;
-	uint64_t seeks;      // an answer from afar: the number of its request, or 0
-	struct blob *answer; // that has come, and waits until nothing is pending; a reference, or NULL
+	uint64_t seeks; // an answer from afar: the number of its request, or 0
+	struct blob
+	    *answer; // that has come, and waits until nothing is pending; a reference, or NULL
 	struct view_person *person; // owned; NULL before the hello
 	char *claimed; // owned: the key that it says it came with, if that is not believed; or NULL
 	bool serves;   // others: it has told who they are
